@@ -18,6 +18,7 @@ from colabctl.ledger import (
     names_in,
 )
 from colabctl.project.layout import SweepLayout
+from colabctl.repeat import ONCE
 from colabctl.sharedfs.files import read_file
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
@@ -94,7 +95,8 @@ class DeclaredTasks:
             for (values, space), cell in zip(cells, plan.cells, strict=True)
         ]
         started = with_starts(sized, declaration)
-        return declaration, Expansion(started, plan.total, (), declaration.method, declaration.seed)
+        drawn = (declaration.method, declaration.seed, declaration.repeat or ONCE)
+        return declaration, Expansion(started, plan.total, (), *drawn)
 
     def expand(self, some: range) -> Iterator[TaskLine]:
         """Yield some tasks; raise UserError if the plan and sweep.yaml do not fit each other."""

@@ -38,6 +38,17 @@ def is_number(value: Any) -> bool:
     return isinstance(plain, int | float) and not isinstance(plain, bool)
 
 
+def number_in(metrics: Mapping[str, Any], name: str | None) -> float | None:
+    """Return a metric, which may be NaN; None if it is missing or not a number."""
+    value = metrics.get(name) if name is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer with hundreds of digits
+        return None
+
+
 def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
     kind = type(value)
     if kind is float or kind is str or kind is bool or value is None:

@@ -375,8 +375,7 @@ def _other_plans(folder: Path, plan: Plan) -> Iterator[str]:
 
 def _digest(sweep: SweepLayout) -> str | None:
     """Return the digest of what a sweep runs; None if its plan cannot be read."""
-    plan = plan_if_readable(sweep)
-    return plan.run_digest if plan else None
+    return plan.run_digest if (plan := plan_if_readable(sweep)) else None
 
 
 def _name_with(digest: str, declared: str, taken: Collection[str]) -> str:

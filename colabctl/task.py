@@ -34,6 +34,7 @@ class Assignment:
         stop: file that exists once the task should stop.
         study: the trials that an Optuna objective learns from, see work/tuner.py.
         rounds: 1, and one more for each time that the finished task was continued.
+        repeat: number of this repeat of its configuration, from 0.
 
     """
 
@@ -51,6 +52,7 @@ class Assignment:
     stop: str = ""
     study: Mapping[str, Any] | None = None
     rounds: int = 1
+    repeat: int = 0
 
 
 class Recorder(Protocol):
@@ -85,6 +87,7 @@ class Task:
         index: Number of the task in the sweep, from 0.
         attempt: Number of this attempt, from 1; a later attempt can resume from `earlier`.
         rounds: 1, and one more for each `colabctl retry --continue` of the finished task.
+        repeat: Number of this repeat of its parameters, from 0; see `repeat` in a sweep file.
 
     """
 
@@ -97,6 +100,7 @@ class Task:
         self.index = assignment.index
         self.attempt = assignment.attempt
         self.rounds = assignment.rounds
+        self.repeat = assignment.repeat
         self.metrics: dict[str, Any] | None = None
         self.user_attributes: dict[str, Any] = {}
         self.stop_requested = False

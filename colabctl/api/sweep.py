@@ -171,12 +171,22 @@ class Sweep:
         """
         return list(self._results()[1])
 
-    def frame(self, where: str | None = None, *, all: bool = False) -> "pd.DataFrame":  # noqa: A002
+    def frame(
+        self,
+        where: str | None = None,
+        *,
+        by: Sequence[str] = (),
+        pareto: bool = False,
+        all: bool = False,  # noqa: A002 - as --all
+    ) -> "pd.DataFrame":
         """Return the results of finished tasks as a pandas data frame, a row for each.
 
         Args:
             where: A condition on their values, such as "lr < 0.01 and model == 'svm'", as in
                 `colabctl results --where`.
+            by: Names to group them by, as `colabctl results --by` does; ["config"] gives a row for
+                each configuration of a sweep with repeats, with count, best, mean and sd.
+            pareto: Only the tasks on the Pareto front of several metrics.
             all: Also the columns that every task has the same value in, and what the workers ran
                 on.
 
@@ -187,7 +197,10 @@ class Sweep:
         """
         sweep, results = self._results()
         names = Names(sweep.plan, sweep.tasks, results)
-        view = View(Query(where), for_people=not all, always=_FRAME)
+        names_by = [by] if isinstance(by, str) else by
+        view = View(
+            Query(where, pareto=pareto), names_by, for_people=not all and not by, always=_FRAME
+        )
         state = sweep.ledger.state
         return frame(content(view, sweep.plan, state, results, names).table())
 

@@ -134,7 +134,7 @@ def _draft(
     layout: "Layout", config: "Config", file: Path, values: list[str], member: str
 ) -> "Trial":
     from colabctl.cli.sweep import read_file
-    from colabctl.declare.declare import planned
+    from colabctl.declare.planned import planned
     from colabctl.declare.preview import draft, places_in, preview
     from colabctl.search.with_values import with_values
     from colabctl.sharedfs.names import safe_name

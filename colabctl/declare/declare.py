@@ -2,15 +2,13 @@
 
 import hashlib
 import shlex
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from colabctl import notify
 from colabctl.code.frozen import Code
 from colabctl.declare import differences
+from colabctl.declare.planned import planned, stage_notes
 from colabctl.declare.preview import Draft, Preview, places_in, preview
 from colabctl.declare.written import LATE, existing, restore, write
 from colabctl.declared_tasks import DeclaredTasks
@@ -18,30 +16,20 @@ from colabctl.errors import UserError
 from colabctl.ledger import Plan, cell_key, contents
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.archive import write_record
-from colabctl.project.config import HEARTBEATS, Config
+from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.search import Cell, Declaration, additions
-from colabctl.search.language.stopping.stopping_rules import Median
+from colabctl.search import additions
 from colabctl.sharedfs.links import check_inside
-from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import safe_name
-from colabctl.stage.sources import find_source
 from colabctl.sweeps import (
     check_links,
     every_sweep,
-    find_sweep,
     folder_apart,
     namesakes,
     plan_of,
     whole_of,
 )
-from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
-
-# In seconds. A Drive mount takes few writes and shows them late.
-_HEARTBEAT_AND_LEASE = {
-    "coherent": (10.0, 60.0), "created": (15.0, 90.0), "eventual": (60.0, 600.0),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -195,148 +183,6 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
         plan=plan.covered,
         declaration=declaration,
     )
-
-
-def planned(
-    draft: Draft,
-    program: Preview,
-    layout: Layout,
-    config: Config,
-    *,
-    name: str,
-    member: str,
-    now: float,
-) -> Plan:
-    """Return the plan of a draft whose code is frozen; `now` is in seconds since 1970."""
-    declaration, expansion = draft.declaration, draft.expansion
-    kind, result = program.kind, program.frozen
-    guard = guard_for(layout.root, config.consistency, stored=config.stored)
-    heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
-    if config.heartbeat is not None:
-        heartbeat = config.heartbeat
-        lease = max(lease, HEARTBEATS * heartbeat)
-    if config.lease is not None:
-        lease = config.lease
-        heartbeat = min(heartbeat, lease / HEARTBEATS)
-    metric = declaration.metric
-    runs_loop = kind == "loop" and result.program is not None
-    return Plan(
-        sweep=name,
-        total=expansion.total,
-        kind=kind,
-        method=declaration.method,
-        consistency=guard.consistency,
-        heartbeat=heartbeat,
-        lease=lease,
-        declared_by=member,
-        declared_at=now,
-        title=_title(declaration),
-        program=result.program,
-        command=result.command,
-        cwd=result.cwd,
-        import_path=result.import_path,
-        code_digest=result.code.digest,
-        code_files=tuple(sorted(result.code.files)),
-        code_origin="." if result.code.origin == layout.root.resolve() else None,
-        metric=metric.name if metric else None,
-        goal=metric.goal if metric else "minimize",
-        max_retries=declaration.max_retries,
-        task_timeout=declaration.task_timeout,
-        claims=declaration.claims,
-        target=metric.target if metric else None,
-        sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
-        seed=declaration.seed,
-        scheduler=_scheduler(declaration, program),
-        learn_from=_earlier(draft, layout) or None,
-        early_terminate=_early_terminate(declaration),
-        notify=notify.encode(declaration.notify),
-        stage=_stage(declaration, layout),
-        parameters=expansion.parameters,
-        process_tasks=declaration.process_tasks,
-        kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
-        keep_wandb=declaration.keep_wandb,
-        made_with=VERSION,
-        declaration_digest=hashlib.sha256(draft.content).hexdigest(),
-        cells=tuple(map(_cell, expansion.cells)),
-    )
-
-
-def _earlier(draft: Draft, layout: Layout) -> dict[str, str]:
-    """Return the run digests of the sweeps in `learn_from`, by name.
-
-    Raises UserError for a sweep that does not exist, or none of whose trials can fit.
-    """
-    declaration, digests = draft.declaration, {}
-    always = [name for name, has in draft.expansion.parameters.items() if has]
-    for name in declaration.learn_from:
-        try:
-            old = plan_of(find_sweep(layout, name))
-        except UserError as error:
-            raise UserError(f"{declaration.source}: learn_from: {error}") from None
-        lacking = [each for each in always if each not in (old.parameters or ())]
-        if lacking and old.method != "optuna":
-            raise UserError(
-                f"{declaration.source}: learn_from: {name} has no parameter {lacking[0]}, so none "
-                f"of its tasks is a point of this sweep; remove {name} from learn_from"
-            )
-        digests[old.sweep] = old.run_digest
-    return digests
-
-
-def _cell(cell: Cell) -> Mapping[str, Any]:
-    """Return a search as the plan has it; only one that begins with given points says so."""
-    starts = {"starts": len(cell.starts)} if cell.starts else {}
-    return {"values": cell.values, "tasks": cell.tasks, **starts}
-
-
-def _stage(declaration: Declaration, layout: Layout) -> Mapping[str, Any] | None:
-    """Return what workers stage, with the digest of what the manifest says of it, or ""."""
-    sources = {name: find_source(layout, Path(path)) for name, path in declaration.stage.items()}
-    staged = {
-        name: {"path": source.name, "digest": source.digest if source.manifest else ""}
-        for name, source in sources.items()
-    }
-    return staged or None
-
-
-def stage_notes(plan: Plan) -> tuple[str, ...]:
-    """Return a note on each path to stage whose content no manifest records."""
-    return tuple(
-        f"stage: no manifest records {entry['path']}, so each worker takes it as it finds it; to "
-        "give all of them the same, run colabctl protect on its folder before you declare the sweep"
-        for entry in (plan.stage or {}).values()
-        if not entry["digest"]
-    )
-
-
-def _title(declaration: Declaration) -> str | None:
-    """Return the `name:` of a file on one line if no folder can have it, else None."""
-    name = declaration.name
-    title = " ".join(name.split()) if name is not None else None
-    return title if title and safe_name(title) != unicodedata.normalize("NFC", title) else None
-
-
-def _scheduler(declaration: Declaration, program: Preview) -> Mapping[str, Any] | None:
-    """Return the functions that choose parameters, and what they get to know of the sweep."""
-    scheduler = declaration.scheduler
-    if scheduler is None:
-        return None
-    config = {key: declaration.content.get(key) for key in ("metric", "parameters", "scheduler")}
-    return {
-        "source": program.source,
-        "optimizer": scheduler.optimizer,
-        "search_space": scheduler.search_space,
-        "parameters": scheduler.parameters,
-        "config": {"method": "custom", **config},
-    }
-
-
-def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
-    """Return the rule for early stopping; the default for Optuna is that of Optuna itself."""
-    rule = declaration.early_terminate
-    if rule is None and declaration.method == "optuna" and declaration.scheduler is None:
-        rule = Median()
-    return rule.to_json() if rule else None
 
 
 def _declared_before(

@@ -10,7 +10,8 @@ from typing import Any
 
 from colabctl.code import frozen
 from colabctl.code.frozen import Code
-from colabctl.declare.declare import approval_of, planned
+from colabctl.declare.declare import approval_of
+from colabctl.declare.planned import planned
 from colabctl.declare.preview import Draft, Preview, places_in, preview
 from colabctl.declared_tasks import DeclaredTasks, code_folder, task_files
 from colabctl.errors import UserError
@@ -28,6 +29,7 @@ from colabctl.ledger.extensions.record import RECORD, START, VERSION_KEYS, cells
 from colabctl.project.approvals import Approvals
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.repeat import Repeat
 from colabctl.search import Declaration, addition, additions, read, with_additions
 from colabctl.search.growth import Growth, Had, Wanted, grown, key_of
 from colabctl.sharedfs.files import write_new
@@ -42,7 +44,7 @@ class Asked:
     """What should be added to a sweep.
 
     Attributes:
-        trials: the new number of tasks for each combination of `foreach`, or None.
+        trials: the new number of configurations for each combination of `foreach`, or None.
         more: or this many more for each.
         values: values of listed parameters, by name.
         draft: or the changed sweep file; `file` is its path, and `here` the user's current folder.
@@ -142,11 +144,15 @@ def addable(
         tuple(each.name for each in plan.extensions),
         tuple(extra),
         tuple(
-            {"values": each.values, "tasks": len(each.tasks), "first": each.first}
+            {
+                "values": each.values,
+                "tasks": len(each.trials) * plan.repeats.count,
+                "first": each.first,
+            }
             for each in growths
         ),
     )
-    result = Addable(sweep, plan, record, tuple(_lines(growths)))
+    result = Addable(sweep, plan, record, tuple(_lines(growths, plan.repeats)))
     if asked.draft is None:
         return result
     program = preview(asked.draft, sweep.name, places_in(layout, asked.file, asked.here))
@@ -167,8 +173,8 @@ def _check_numbers(plan: Plan, draft: Draft) -> None:
 
 
 def _wanted(asked: Asked, plan: Plan, declaration: Declaration, writer: str) -> Wanted:
-    """Return how many tasks each cell should have; raise UserError for fewer than there are."""
-    most = max((cell["tasks"] for cell in plan.cells), default=plan.total)
+    """Return how many configurations each cell should have; raise UserError for fewer than now."""
+    most = max(cell["tasks"] for cell in cells_of(plan)) // plan.repeats.count
     if asked.trials is not None and asked.trials < most:
         raise UserError(
             f"sweep {plan.sweep} has {most} trials already, and --trials is the new number; for "
@@ -189,28 +195,29 @@ def _wanted(asked: Asked, plan: Plan, declaration: Declaration, writer: str) -> 
 
 def _had(plan: Plan, tasks: TaskFiles) -> Iterator[tuple[str, Had]]:
     """Yield what each cell has already."""
-    places = stretches(plan)
+    places, count = stretches(plan), plan.repeats.count
     following = {
-        cell_key(cell["values"]): cell["tasks"] for cell in cells_of(plan.declared or plan)
+        cell_key(cell["values"]): cell["tasks"] // count for cell in cells_of(plan.declared or plan)
     }
     for extension in plan.extensions:
         for each in extension.cells:
             key = cell_key(each["values"])
             if each["first"] < _APART:
-                following[key] = max(following.get(key, 0), each["first"] + each["tasks"])
+                end = each["first"] + each["tasks"] // count
+                following[key] = max(following.get(key, 0), end)
     for number, cell in enumerate(cells_of(plan)):
         key = cell_key(cell["values"])
 
         def params(number: int = number) -> Iterator[dict[str, Any] | None]:
             return (tasks[index].params for index in places.tasks(number))
 
-        yield key, Had(cell["tasks"], following.get(key, 0), params)
+        yield key, Had(cell["tasks"] // count, following.get(key, 0), params)
 
 
-def _lines(growths: Sequence[Growth]) -> Iterator[TaskLine]:
+def _lines(growths: Sequence[Growth], repeat: Repeat) -> Iterator[TaskLine]:
     index = 0
     for cell, growth in enumerate(growths):
-        for trial, params in growth.tasks:
+        for trial, params in growth.tasks(repeat):
             yield TaskLine(index, cell, trial, params)
             index += 1
 

@@ -46,7 +46,7 @@ def write_studies(
     file is replaced only if colabctl wrote it and it has not changed since. Raises UserError for
     any other file, one that cannot be written, and a sweep without a metric.
     """
-    if plan.metric is None:
+    if not plan.goals:
         raise UserError(
             f"sweep {plan.sweep} has no metric, which a study needs; export it --to csv, or add "
             "`metric: {name: ..., goal: ...}` to its file and declare it under a new name"
@@ -104,8 +104,10 @@ def _write(
 
 def _one_by_one(storage: RDBStorage, plan: Plan, study: ExportedStudy) -> Add:
     """Create a study with Optuna's public functions, which take 10 ms or more per trial."""
-    optuna_study = optuna.create_study(storage=storage, study_name=study.name, direction=plan.goal)
-    optuna_study.set_metric_names([str(plan.metric)])
+    optuna_study = optuna.create_study(
+        storage=storage, study_name=study.name, directions=list(plan.goals.values())
+    )
+    optuna_study.set_metric_names(list(plan.goals))
     for key, value in study.attributes.items():
         optuna_study.set_user_attr(key, value)
     return optuna_study.add_trials
@@ -116,13 +118,15 @@ def _in_bulk(session: Session, plan: Plan, study: ExportedStudy) -> Add:
     from optuna.storages._rdb import models  # noqa: PLC0415 - private, so it may move
 
     row = models.StudyModel(study_name=study.name)
-    direction = StudyDirection[plan.goal.upper()]
-    row.directions = [models.StudyDirectionModel(direction=direction, objective=0)]
+    row.directions = [
+        models.StudyDirectionModel(direction=StudyDirection[goal.upper()], objective=number)
+        for number, goal in enumerate(plan.goals.values())
+    ]
     row.user_attributes = [
         models.StudyUserAttributeModel(key=key, value_json=json.dumps(value))
         for key, value in study.attributes.items()
     ]
-    names = json.dumps([plan.metric])
+    names = json.dumps(list(plan.goals))
     row.system_attributes = [
         models.StudySystemAttributeModel(key="study:metric_names", value_json=names)
     ]
@@ -162,9 +166,9 @@ def _parts(trial: FrozenTrial) -> Iterator[tuple[Any, dict[str, Any]]]:
         row = {"param_name": name, "param_value": distribution.to_internal_repr(value)}
         text = distribution_to_json(distribution)
         yield models.TrialParamModel, {**row, "distribution_json": text}
-    if trial.value is not None:
-        stored, kind = models.TrialValueModel.value_to_stored_repr(trial.value)
-        yield models.TrialValueModel, {"objective": 0, "value": stored, "value_type": kind}
+    for number, value in enumerate(trial.values or ()):
+        stored, kind = models.TrialValueModel.value_to_stored_repr(value)
+        yield models.TrialValueModel, {"objective": number, "value": stored, "value_type": kind}
     table = models.TrialIntermediateValueModel
     for step, value in trial.intermediate_values.items():
         stored, type_ = table.intermediate_value_to_stored_repr(value)

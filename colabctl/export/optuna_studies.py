@@ -3,7 +3,7 @@
 Import this only where Optuna is installed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from colabctl.search import Cell
 from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
+from colabctl.views.pareto import Point, points
 from colabctl.views.results import as_json
 
 _LONGEST_NAME = 200  # characters of a study's name; Optuna allows 512
@@ -46,15 +47,20 @@ class ExportedStudy:
 def studies(
     plan: Plan, cells: Sequence[Cell], state: SweepState, tasks: TaskFiles
 ) -> Iterator[ExportedStudy]:
-    """Yield a study for each cell, with its finished tasks in order.
+    """Yield a study for each cell, with its finished tasks in order, or its configurations.
 
     Optuna numbers trials from 0 without gaps. These are the numbers in the cell once all tasks have
     finished; before, the attributes `task` and `trial` identify them. A done task whose metric is
-    not a number has failed in Optuna. The value of a pruned task is its last report.
+    not a number has failed in Optuna. The value of a pruned task is its last report. With repeats,
+    a trial is a configuration: its value is that of its tasks together, which are in the attributes
+    `repeats` and `values`.
     """
     places, names = stretches(plan), _names(plan.title or plan.sweep, cells)
+    merged = {each.index: each for each in points(plan, state)} if plan.repeats.count > 1 else {}
     for place, (cell, name) in enumerate(zip(cells, names, strict=True)):
         finished = [index for index in places.tasks(place) if state.tasks[index].has_outcome]
+        if plan.repeats.count > 1:
+            finished = _one_of_each(plan, finished, merged)
         suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []
         for number, (index, own) in enumerate(zip(finished, suggestions, strict=True)):
@@ -64,9 +70,29 @@ def studies(
                 {name: suggestion.value for name, suggestion in own.items()},
                 {name: suggestion.distribution for name, suggestion in own.items()},
             )
-            _describe(trial, state, plan, index, places.place(index)[1])
+            _describe(trial, state, plan, index, places.place(index)[1] // plan.repeats.count)
+            if index in merged:
+                _merge(trial, plan, merged[index])
             trials.append(trial)
         yield ExportedStudy(name, {"sweep": plan.sweep, **cell.values}, trials)
+
+
+def _merge(trial: FrozenTrial, plan: Plan, point: Point) -> None:
+    """Give a trial the values of its configuration, and those of its tasks as attributes."""
+    trial.values = list(point.values)
+    columns = [as_json(list(column)) for column in zip(*point.own, strict=True)]
+    own = columns[0] if len(columns) == 1 else dict(zip(plan.goals, columns, strict=True))
+    trial.user_attrs |= {"repeats": len(point.own), "values": own}
+
+
+def _one_of_each(plan: Plan, finished: Sequence[int], merged: Container[int]) -> list[int]:
+    """Return a task of each configuration: the one that stands for it, else its first one."""
+    count = plan.repeats.count
+    standing = [index for index in finished if index in merged]
+    valued = {index // count for index in standing}
+    others = {index // count: index for index in reversed(finished)}
+    firsts = [index for block, index in others.items() if block not in valued]
+    return sorted([*standing, *firsts])
 
 
 def _names(sweep: str, cells: Sequence[Cell]) -> list[str]:
@@ -95,7 +121,11 @@ def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
         if (value := plan.number_of(values)) is not None
     )
     assert task.status in ("done", "pruned", "failed")
-    return Trial(task.status, {}, plan.value_of(task.outcome.metrics), reports)
+    metrics = task.outcome.metrics
+    if not plan.metrics:
+        return Trial(task.status, {}, plan.value_of(metrics), reports)
+    values = plan.values_of(metrics) if task.status == "done" else None
+    return Trial("failed" if task.status == "pruned" else task.status, {}, values=values)
 
 
 def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, number: int) -> None:
@@ -118,8 +148,8 @@ def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, num
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
         for name, value in getattr(outcome, kind).items():
-            is_metric = (kind, name) == ("metrics", plan.metric)
-            if is_metric and trial.value is not None and value == trial.value:
+            is_metric = kind == "metrics" and name in plan.goals
+            if is_metric and trial.values is not None and value in trial.values:
                 continue  # it is the value of the trial
             key = f"{kind}.{name}" if name in trial.user_attrs or name in _FIXED else name
             trial.user_attrs[spelled_out(key)] = as_json(value)

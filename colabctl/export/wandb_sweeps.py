@@ -7,12 +7,13 @@ express the rest, and draws and lists it in the same way.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.export.flatten import FlatSpace, count, flat_spaces
+from colabctl.repeat import ONCE
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.language.problems import listed
 from colabctl.search.language.stopping.stopping_rules import Hyperband
@@ -25,7 +26,7 @@ from colabctl.search.space.continuous import (
     LogUniformValues,
     Quantized,
 )
-from colabctl.search.space.discrete import Constant, Distribution
+from colabctl.search.space.discrete import Categorical, Constant, Distribution
 from colabctl.search.space.space import Leaf, Nest, Parameter, Space, Values
 from colabctl.yamlfile.problems import shown
 
@@ -70,9 +71,12 @@ def wandb_sweeps(
     """
     _check_expressible(declaration, cells)
     common, notes = _common(declaration)
+    repeat = declaration.repeat or ONCE
+    own = {name: _distribution(Categorical(repeat.values)) for name in repeat.params(0)}
     sweeps: list[WandbSweep] = []
     without_tasks = 0
     for cell in cells:
+        cell = replace(cell, tasks=cell.tasks // repeat.count)  # noqa: PLW2901 - its configurations
         branches = list(flat_spaces(cell.space))
         shares = _shares(cell, branches, declaration.method)
         for (fixed, _, space), tasks in zip(branches, shares, strict=True):
@@ -84,10 +88,10 @@ def wandb_sweeps(
                 "name": " ".join((name, *assignments(values))),
                 **common,
                 "method": _method(declaration, space),
-                "run_cap": tasks,
-                "parameters": _parameters(space),
+                "run_cap": tasks * repeat.count if own else tasks,
+                "parameters": _parameters(space) | own,
             }
-            sweeps.append(WandbSweep(config["name"], values, tasks, config))
+            sweeps.append(WandbSweep(config["name"], values, config["run_cap"], config))
     if len(sweeps) + without_tasks > len(cells):
         notes.append(
             "choices: W&B has none, so each branch is a sweep of its own with its share of the "
@@ -95,7 +99,16 @@ def wandb_sweeps(
         )
     if without_tasks:
         notes.append(f"run_cap: {without_tasks} cells or branches without tasks are skipped")
-    if declaration.method == "random" and any(_runs_each_point_once(cell) for cell in cells):
+    if repeat.count > 1:
+        notes.append(
+            f"repeat: {next(iter(own))} is a parameter there"
+            + ("" if declaration.method == "grid" else ", which W&B draws for each run")
+            if own
+            else "repeat: W&B has none; each configuration runs once there"
+        )
+    if declaration.method == "random" and any(
+        _runs_each_point_once(cell, repeat.count) for cell in cells
+    ):
         notes.append("trials: each point runs once here, but W&B may draw one several times")
     return sweeps, notes
 
@@ -111,6 +124,11 @@ def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
         raise UserError(
             f"{source}: with method optuna, code suggests the parameters, but W&B needs a list of "
             "them; export the trials with --to optuna or --to csv"
+        )
+    if declaration.metrics and declaration.method == "bayes":
+        raise UserError(
+            f"{source}: W&B's bayes searches for one metric, and this sweep has several; export "
+            "the trials with --to optuna or --to csv"
         )
     if skipped := [key for key in ("zip", "where") if declaration.content.get(key)]:
         raise UserError(
@@ -138,6 +156,8 @@ def _common(declaration: Declaration) -> tuple[dict[str, Any], list[str]]:
     skipped = [key for key in _COLABCTL_KEYS if declaration.content.get(key) is not None]
     if skipped:
         notes.append(f"{listed(skipped)}: W&B has no such key; skipped")
+    if declaration.metrics:
+        notes.append("metrics: W&B takes several only from other optimisers; skipped")
     program, rule = declaration.program, declaration.early_terminate
     if program is not None and ":" in program:
         notes.append(
@@ -195,9 +215,9 @@ def _size(space: Space, method: str) -> int | None:
     return None if points is None else points.size
 
 
-def _runs_each_point_once(cell: Cell) -> bool:
+def _runs_each_point_once(cell: Cell, repeats: int) -> bool:
     size = _size(cell.space, "random")
-    return size is not None and 1 < size <= cell.tasks
+    return size is not None and 1 < size <= cell.tasks // repeats
 
 
 def _method(declaration: Declaration, space: Space) -> str:

@@ -1,5 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
+from colabctl.ledger.approval import changed_keys, check_approved, program_of
 from colabctl.ledger.extensions.numbering import Numbering, view_of
 from colabctl.ledger.extensions.record import (
     Extension,
@@ -15,16 +16,7 @@ from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
 from colabctl.ledger.journals.shared_log import ClaimsStore
 from colabctl.ledger.ledger import Claim, Ledger
 from colabctl.ledger.opening import open_journals, open_ledger
-from colabctl.ledger.plan import (
-    FORMAT,
-    Kind,
-    Plan,
-    changed_keys,
-    check_approved,
-    names_apart,
-    program_of,
-    read_plan,
-)
+from colabctl.ledger.plan import FORMAT, Kind, Plan, names_apart, read_plan
 from colabctl.ledger.proposals import Proposal
 from colabctl.ledger.state.attempts import params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of

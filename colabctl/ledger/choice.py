@@ -18,23 +18,55 @@ _PATIENCE_WITH_SILENT = 0.7
 _AHEAD = 10.0  # seconds of work that a worker claims at a time
 _SILENCE = 25.0  # seconds that the events of a worker with short tasks are late at worst
 _MOST_GROUPS = 4096  # of tasks; more would be shared out no better
+_MOST_COMPARED = 4096  # open tasks, to find those whose turn it is
 
 
 def choose(
     state: SweepState, want: int, rng: random.Random, taken: Collection[int] = ()
 ) -> list[int]:
-    """Return at most `want` open tasks that are not `taken`: the first ones, else at random."""
+    """Return at most `want` open tasks that are not `taken`: the first ones, else at random.
+
+    Of a sweep with repeats, they are those whose turn it is; see `_in_turn`.
+    """
     if want <= 0 or state.order != "go":
         return []
     first = [index for index in state.first if index in state.open and index not in taken]
     if first:
-        return first[:want]
+        return _in_turn(state, first)[:want]
     items = state.open.items
-    chosen = [i for i in rng.sample(items, min(want, len(items))) if i not in taken]
+    some = rng.sample(items, min(want if state.repeats == 1 else _MOST_COMPARED, len(items)))
+    chosen = _in_turn(state, [i for i in some if i not in taken])[:want]
     if chosen or not items:
         return chosen
     left = [index for index in items if index not in taken]
     return rng.sample(left, min(want, len(left)))
+
+
+def _in_turn(state: SweepState, tasks: list[int]) -> list[int]:
+    """Return open tasks, those whose turn it is among the repeats of configurations first.
+
+    The first repeat of every configuration comes before the second of any, so that an early look
+    sees them all. If repeats run `together`, as in a Bayesian search, those of a configuration that
+    has been started come first, then one configuration after another: the next proposal builds on
+    its mean.
+    """
+    count = state.repeats
+    if count == 1:
+        return tasks
+    if not state.together:
+        return sorted(tasks, key=lambda index: index % count)
+    order: dict[int, tuple[bool, int]] = {}
+    for index in tasks:
+        first = index - index % count
+        if first not in order:
+            is_new = all(each in state.open for each in range(first, first + count))
+            order[first] = is_new, len(order)
+    return sorted(tasks, key=lambda index: order[index - index % count])
+
+
+def _group_of(state: SweepState, index: int, groups: int) -> int:
+    """Return the group of a task; repeats that run together are in one."""
+    return (index // state.repeats if state.together else index) % groups
 
 
 def choose_lapsed(
@@ -70,12 +102,13 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     waiting: dict[int, list[int]] = {}
     for index in state.open:
         if index not in here:
-            waiting.setdefault(index % groups, []).append(index)
+            waiting.setdefault(_group_of(state, index, groups), []).append(index)
 
     def open_share(worker: str) -> list[int]:
         return [index for group in shares[worker] for index in waiting.get(group, ())]
 
-    chosen = sorted(open_share(name), key=lambda index: index not in state.first)[:want]
+    chosen = _in_turn(state, open_share(name))
+    chosen = sorted(chosen, key=lambda index: index not in state.first)[:want]
     if not chosen:
         own_rate = _rate(workers.get(name))
         others = {other: open_share(other) for other in shares if other != name}
@@ -99,13 +132,13 @@ def others_share(
     live = {worker.name for worker in state.live_workers(now)}
     groups, shares = _shares_of(state, {*live, *newcomers, name})
     own = set(shares[name])
-    return {index for index in indices if index % groups not in own}
+    return {index for index in indices if _group_of(state, index, groups) not in own}
 
 
 def _shares_of(state: SweepState, names: Collection[str]) -> tuple[int, dict[str, list[int]]]:
     """Return the number of groups of tasks, and the groups that each worker starts with.
 
-    A group has the tasks whose indices have the same remainder.
+    A group has the tasks whose indices have the same remainder; see `_group_of`.
     """
     groups = min(state.total, _MOST_GROUPS)
     return groups, _shares(tuple(sorted(names)), groups)

@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
@@ -22,7 +22,7 @@ from colabctl.ledger.plan import Plan
 from colabctl.ledger.proposals import Propose, parts_of
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
-from colabctl.ledger.unreported import lack
+from colabctl.ledger.unreported import measure
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
@@ -59,9 +59,16 @@ class Ledger:
         self._unsynced_since: float | None = None
 
     def _new_state(self) -> SweepState:
-        plan, measure = self._plan, partial(_measure, self._plan)
-        reaches = None if plan.target is None else plan.reaches_target
-        return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
+        plan = self._plan
+        return SweepState(
+            plan.total,
+            plan.max_retries,
+            plan.lease,
+            None if plan.target is None else plan.reaches_target,
+            partial(measure, plan),
+            repeats=plan.repeats.count,
+            together=plan.method == "bayes",
+        )
 
     @property
     def damage(self) -> list[str]:
@@ -389,9 +396,3 @@ class Ledger:
             self.refresh()
             chosen += choose_lapsed(state, want - len(chosen), self.clock.now(), rng, taken)
         return chosen
-
-
-def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
-    """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
-    number = plan.number_of(metrics)
-    return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)

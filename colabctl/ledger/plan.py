@@ -3,16 +3,18 @@
 import hashlib
 import json
 import math
-import shlex
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from colabctl.errors import UserError
 from colabctl.ledger.plan_checks import check_plan
+from colabctl.metrics import number_in
 from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.repeat import Repeat
+from colabctl.repeat import decode as decode_repeat
 from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.records import damaged, read_record
@@ -36,6 +38,7 @@ _NOT_COVERED = frozenset({"declared_by", "declared_at", "made_with", "title", "f
 NOT_IN_FILE = frozenset({"declared_as", "extensions", "declared"})
 """What a plan has when it is in memory."""
 
+Goal = Literal["minimize", "maximize"]
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
 
@@ -57,6 +60,7 @@ class Plan:
         code_digest: digest of the frozen code, "" for a loop.
         code_files: the files of the frozen code, which its digest covers; None in older plans.
         code_origin: "." if it was frozen from the project; None for a folder elsewhere.
+        metrics: {"name", "goal"} of each of several metrics, of a sweep without a single one.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
         scheduler: the functions by which Optuna chooses parameters, as run/optuna/scheduler.py
@@ -66,6 +70,7 @@ class Plan:
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
             workers copy to their own disk, by name.
+        repeat: how often each configuration runs, as colabctl/repeat.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
         task_digests: SHA-256 of each task file.
         parameters: the names of the parameters, and whether every task has them.
@@ -100,7 +105,7 @@ class Plan:
     code_files: tuple[str, ...] | None = None
     code_origin: str | None = None
     metric: str | None = None
-    goal: Literal["minimize", "maximize"] = "minimize"
+    goal: Goal = "minimize"
     max_retries: int = 1
     task_timeout: float | None = None
     claims: Literal["eager", "careful"] = "eager"
@@ -112,6 +117,7 @@ class Plan:
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     stage: Mapping[str, Any] | None = None
+    repeat: Mapping[str, Any] | None = None
     declaration_digest: str = ""
     task_digests: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
@@ -119,6 +125,7 @@ class Plan:
     kernels: KernelOptions | None = None
     keep_wandb: bool = False
     made_with: str = ""
+    metrics: tuple[Mapping[str, Any], ...] = ()
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
     declared_as: str = ""
@@ -201,26 +208,38 @@ class Plan:
         """Whether the program is a notebook."""
         return (self.program or "").endswith(".ipynb")
 
+    @property
+    def repeats(self) -> Repeat:
+        """How often each configuration runs."""
+        return decode_repeat(self.repeat)
+
+    @property
+    def goals(self) -> dict[str, Goal]:
+        """The goal of each metric by name; none of a sweep without metrics."""
+        if self.metric is not None:
+            return {self.metric: self.goal}
+        return {each["name"]: each["goal"] for each in self.metrics}
+
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
         value = self.number_of(metrics)
         return None if value is None or math.isnan(value) else value
 
+    def values_of(self, metrics: Mapping[str, Any]) -> tuple[float, ...] | None:
+        """Return all metrics of the sweep; None if one is missing, not a number, or NaN."""
+        values = [number_in(metrics, name) for name in self.goals]
+        numbers = tuple(value for value in values if value is not None and not math.isnan(value))
+        return numbers if len(numbers) == len(values) else None
+
     def number_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric, which may be NaN; None if it is missing or not a number."""
-        value = metrics.get(self.metric) if self.metric is not None else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        try:
-            return float(value)
-        except OverflowError:  # an integer with hundreds of digits
-            return None
+        return number_in(metrics, self.metric)
 
-    def reaches_target(self, metrics: Mapping[str, Any]) -> bool:
-        """Whether the sweep's metric is as good as its target, or better."""
-        value = self.value_of(metrics)
-        if value is None or self.target is None:
+    def reaches_target(self, values: Sequence[float]) -> bool:
+        """Whether the metric of all tasks of a configuration together is as good as its target."""
+        if self.target is None or any(map(math.isnan, values)):
             return False
+        value = self.repeats.aggregated(values)
         return value <= self.target if self.goal == "minimize" else value >= self.target
 
     def encode(self) -> bytes:
@@ -228,50 +247,6 @@ class Plan:
         keys = asdict(replace(self, extensions=(), declared=None))
         keys = {name: value for name, value in keys.items() if name not in NOT_IN_FILE}
         return json.dumps(keys, indent=2).encode() + b"\n"
-
-
-def program_of(plan: Plan) -> str:
-    """Return the sweep's program; raise UserError if there is none for a worker to run."""
-    if plan.program is None:
-        raise UserError(
-            f"sweep {plan.sweep} has no `program:`; the notebook or script that declares it runs "
-            f'its tasks: for task in project.sweep("{plan.sweep}", ...).tasks()'
-        )
-    return plan.program
-
-
-def check_approved(
-    plan: Plan,
-    approved: Callable[[str], bool],
-    before: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
-) -> None:
-    """Raise UserError unless the member has approved what the sweep runs, by its digest.
-
-    `before` returns the keys that the member approved last for a sweep (Plan.covered), or None.
-    """
-    plan = plan.approved
-    if approved(plan.run_digest):
-        return
-    old, now = before(plan.sweep), plan.covered
-    since = ""
-    if old is not None:
-        changed = ", ".join(changed_keys(old, now))
-        since = f"; since you approved it, its plan.json has changed: {changed}"
-    raise UserError(
-        f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-        f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}{since}); look at it and "
-        f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
-    )
-
-
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the names of the keys whose JSON values differ, sorted."""
-    texts = [
-        {key: json.dumps(value, sort_keys=True) for key, value in keys.items()}
-        for keys in (old, new)
-    ]
-    names = texts[0].keys() | texts[1].keys()
-    return sorted(name for name in names if texts[0].get(name) != texts[1].get(name))
 
 
 def read_plan(file: Path) -> Plan:
@@ -285,6 +260,7 @@ def read_plan(file: Path) -> Plan:
     try:
         parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
+        parts["metrics"] = tuple(parts.get("metrics", ()))
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
         if parts.get("code_files") is not None:

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from colabctl.notify import decode as decode_notify
+from colabctl.repeat import decode as decode_repeat
 
 if TYPE_CHECKING:
     from colabctl.ledger.plan import Plan
@@ -41,6 +42,8 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
+    _check_repeat(plan)
+    _check_metrics(plan)
     _check_staged(plan)
     _check_scheduler(plan)
 
@@ -52,10 +55,29 @@ def _check_cells(plan: "Plan") -> None:
         if type(cell.get("tasks")) is not int or cell["tasks"] < 0:
             raise TypeError("a cell has no number of tasks")
         starts = cell.get("starts", 0)
-        if type(starts) is not int or not 0 <= starts <= cell["tasks"]:
+        if type(starts) is not int or starts < 0:
             raise TypeError("a cell has no number of starts")
     if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
         raise ValueError("the tasks of its cells do not add up to total")
+
+
+def _check_repeat(plan: "Plan") -> None:
+    count = decode_repeat(plan.repeat).count
+    for cell in plan.cells:
+        if cell["tasks"] % count:
+            raise ValueError("a cell has only some of the repeats of a configuration")
+        if cell.get("starts", 0) * count > cell["tasks"]:
+            raise ValueError("a cell has more starts than configurations")
+
+
+def _check_metrics(plan: "Plan") -> None:
+    for each in plan.metrics:
+        match each:
+            case {"name": str(), "goal": "minimize" | "maximize"}:
+                continue
+        raise TypeError(f"metrics has {each!r:.60}")
+    if plan.metrics and (plan.metric is not None or plan.early_terminate is not None):
+        raise ValueError("it has several metrics, and keys for one")
 
 
 def _check_scheduler(plan: "Plan") -> None:

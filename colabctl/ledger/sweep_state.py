@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from colabctl.ledger.journals.events import (
@@ -51,8 +51,10 @@ class SweepState:
         total: number of tasks.
         max_retries: number of failed attempts after which a task may be claimed again.
         lease: seconds, for a writer whose start event has not arrived.
-        reaches: returns whether metrics reach the sweep's target; None if it has none.
+        reaches: returns whether a configuration's metrics reach the target; None if it has none.
         measure: returns the value of the sweep's metric.
+        repeats: number of tasks of each configuration, which follow each other.
+        together: whether these run together; else the first ones of all run first.
 
     """
 
@@ -61,10 +63,13 @@ class SweepState:
         total: int,
         max_retries: int,
         lease: float,
-        reaches: Callable[[Mapping[str, Any]], bool] | None = None,
+        reaches: Callable[[Sequence[float]], bool] | None = None,
         measure: Measure = _no_metric,
+        *,
+        repeats: int = 1,
+        together: bool = False,
     ) -> None:
-        self.total = total
+        self.total, self.repeats, self.together = total, repeats, together
         self.log = EventLog()
         self.columns = Columns(total)
         self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
@@ -75,7 +80,7 @@ class SweepState:
         self.counts: Counter[Status] = Counter({"open": total})
         self.followed: dict[int, Requests] = {}
         self.notices: dict[str, set[int]] = {}  # after how many decisions, by occasion
-        self.duplicates = 0
+        self.duplicates = self.revision = 0  # revision: calls of add and read
         self.writers: dict[str, Writer] = {}
         self.called: Callable[[str], str] = str  # the present name of a member
         self.first: Collection[int] = ()  # tasks that are claimed before the others
@@ -83,8 +88,7 @@ class SweepState:
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
         self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
-        self.revision = 0  # number of calls of add and read
-        self.reached: set[int] = set()  # tasks that reach the target
+        self.reached: set[int] = set()  # first tasks of configurations that reach the target
         self._states: dict[int, TaskState] = {}  # of tasks not simple
         self._reaches, self._measure = reaches, measure
         self._max_retries, self._lease = max_retries, lease
@@ -266,10 +270,10 @@ class SweepState:
         columns.seconds[index] = min(max(0.0, event.body.get("seconds", 0.0)), _LONGEST_RUN)
         self.counts[status] += 1
         if status == "done":
-            metrics = event.metrics
-            columns.values[index], columns.lacking[index] = self._measure(metrics)
-            if self._reaches is not None and self._reaches(metrics):
-                self.reached.add(index)
+            columns.values[index], columns.lacking[index] = self._measure(event.metrics)
+            first = index - index % self.repeats
+            if self._reaches and self._reaches(columns.values[first : first + self.repeats]):
+                self.reached.add(first)
 
     def task(self, index: int) -> TaskState:
         """Return the state of a task."""
@@ -304,7 +308,7 @@ class SweepState:
         )
         if new.status != old.status or columns.outcomes[index] != outcome:
             self.counts[old.status] -= 1
-            self.reached.discard(index)
+            self.reached.discard(index - index % self.repeats)
             columns.values[index], columns.lacking[index] = math.nan, False
             columns.seconds[index] = 0.0
             if new.event is None:
@@ -313,10 +317,7 @@ class SweepState:
             else:
                 self._finish(index, new.status, outcome, new.event)
         if new.status != old.status:
-            if new.status == "open":
-                self.open.add(index)
-            else:
-                self.open.discard(index)
+            (self.open.add if new.status == "open" else self.open.discard)(index)
         if new.holder != old.holder:
             if old.holder is not None:
                 self.held[old.holder].discard(index)
@@ -389,8 +390,7 @@ class SweepState:
 
     def _numbers(self, index: int) -> list[int]:
         """Return the numbers in the log of the events that decide the state of a task."""
-        numbers = self.others.get(index)
-        if numbers is not None:
+        if (numbers := self.others.get(index)) is not None:
             return numbers
         simple = (self.columns.claims[index], self.columns.outcomes[index])
         return [number for number in simple if number >= 0]

@@ -1,11 +1,13 @@
 """Says how the metrics of a finished task lack the sweep's metric."""
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from colabctl.errors import nearest
 from colabctl.ledger.plan import Plan
+from colabctl.metrics import number_in
 
 _MOST_NAMES = 10  # of metrics
 _LONGEST = 60  # characters of a name
@@ -23,20 +25,31 @@ _HOW_TO_REPORT = {
 """What reports a metric of this name, for each kind of program."""
 
 
+def measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return the sweep's metric, NaN without one, and whether the metrics lack it.
+
+    Of several metrics, none is returned, and each may be lacking.
+    """
+    number = plan.number_of(metrics)
+    return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
+
+
 def lack(plan: Plan, metrics: Mapping[str, Any]) -> str:
-    """Return what a task reported in place of the sweep's metric, "" if it reported that.
+    """Return what a task reported in place of a metric of the sweep, "" if it reported all.
 
     A NaN, which is recorded as None, counts as reported.
     """
-    if plan.metric is None or plan.number_of(metrics) is not None:
+    return next((text for name in plan.goals if (text := _lack(plan, name, metrics))), "")
+
+
+def _lack(plan: Plan, metric: str, metrics: Mapping[str, Any]) -> str:
+    if number_in(metrics, metric) is not None or metrics.get(metric, "") is None:
         return ""
-    if metrics.get(plan.metric, "") is None:
-        return ""
-    name = f"{plan.metric:.{_LONGEST}}"
-    if plan.metric in metrics:
-        return f"reported {name!r} as a {type(metrics[plan.metric]).__name__}, not as a number"
+    name = f"{metric:.{_LONGEST}}"
+    if metric in metrics:
+        return f"reported {name!r} as a {type(metrics[metric]).__name__}, not as a number"
     if metrics:
-        return f"reported no {name!r} (it reported: {listed(metrics)}){meant(plan.metric, metrics)}"
+        return f"reported no {name!r} (it reported: {listed(metrics)}){meant(metric, metrics)}"
     how = _HOW_TO_REPORT.get(plan.kind, "")
     return f"reported no metric at all{how and '; '}{how.format(name)}"
 

@@ -22,6 +22,7 @@ from colabctl.sharedfs.links import check_inside, description, way_out
 from colabctl.sizes import format_size
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.task_names import index_of
 
 Still = Literal["same", "there", "changed", "gone", "outside", "unknown"]
 """What is known, from the size and time of a file, of what a result was copied from.
@@ -314,8 +315,11 @@ def _check_best(
     by = origin.best
     assert by is not None
     best, value = best_result(sweep, by)
+    repeats = sweep.plan.repeats.count
+    if index_of(task.task, sweep.plan) // repeats == best.index // repeats:
+        return  # it, or another repeat of its configuration
     before = (task.metrics or {}).get(by.metric)
-    if best.task != task.task and _is_number(before) and value != before:
+    if _is_number(before) and value != before:
         words = ["promote", task.sweep, "--best", "--name", final.name]
         words += ["--metric", by.metric] if by.metric != sweep.plan.metric else []
         words += ["--goal", by.goal] if (by.metric, by.goal) != _own(sweep) else []

@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from colabctl.project.layout import Layout
 from colabctl.promote.origin import ATTEMPT_DEPTH, BestBy, TaskOrigin
 from colabctl.sweeps import every_sweep, run_folders
 from colabctl.views.best import unreported
+from colabctl.views.repeats import configurations, ranked
 from colabctl.views.results import Result, Results, as_json
 from colabctl.views.results.folders import folders
 from colabctl.views.results.names import Names
@@ -85,6 +87,7 @@ def best_by(sweep: OpenSweep, metric: str | None, goal: str | None, where: str |
     if metric is None or metric == sweep.plan.metric:
         check_metric(sweep.plan, "--best")
         return BestBy(str(sweep.plan.metric), goal or sweep.plan.goal, where)
+    goal = goal or sweep.plan.goals.get(metric)
     if goal is None:
         raise UserError(
             f"is a small or a large {metric:.60} better? The sweep does not say; add --goal "
@@ -95,6 +98,9 @@ def best_by(sweep: OpenSweep, metric: str | None, goal: str | None, where: str |
 
 def best_result(sweep: OpenSweep, by: BestBy) -> tuple[Result, float]:
     """Return the done task with the best value of a metric, the first of several, and that value.
+
+    Of a sweep with repeats, that is the value of the best configuration, and of its tasks the one
+    whose own value is nearest to it: a model that is as good as the results say, not a lucky one.
 
     Raises UserError if no task is done, meets the condition or reported the metric.
     """
@@ -114,6 +120,13 @@ def best_result(sweep: OpenSweep, by: BestBy) -> tuple[Result, float]:
     values = list(_values(rows, by.metric))
     if not values:
         raise UserError(_not_reported(sweep, rows, by.metric))
+    if sweep.plan.repeats.count > 1:
+        column = array("d", [math.nan]) * sweep.plan.total
+        for value, index in values:
+            column[index] = value
+        configured = configurations(sweep.plan, sweep.ledger.state, values=column)
+        first = ranked(configured, by.goal)[0]
+        values = [(first.value, first.nearest)]
     value, index = min(values, key=lambda pair: (sign * pair[0], pair[1]))
     [best] = results.at([index])
     return best, value

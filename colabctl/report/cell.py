@@ -6,8 +6,9 @@ those of the notebook, light or dark, and some that both can show.
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from typing import Any
 
 from colabctl.durations import format_duration
 from colabctl.errors import UserError
@@ -28,6 +29,7 @@ _COLOURS = {
 _MOST_CELLS = 40
 _MOST_WORKERS = 20
 _MOST_CAUSES = 5
+_MOST_ON_FRONT = 10
 _BOX = "font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums;max-width:860px"
 _DIM = "opacity:.68"
 _CELL = "padding:1px 14px 1px 0;text-align:left;border:0;background:none"
@@ -69,9 +71,14 @@ def _parts(seen: Status) -> Iterator[str]:
         params = flat(seen.best["params"])
         shown = (f"{name}={_short(params[name])}" for name in seen.varying if name in params)
         yield (
-            f"<div>best {_text(seen.best['metric'])} <b>{seen.best['value']:.6g}</b> in "
+            f"<div>best {_text(seen.best['metric'])} <b>{seen.best['value']:.6g}</b>"
+            f"{_text(seen.best.get('in_words', ''))} in "
             f"{_text(seen.best['task'])}: {_text(', '.join(shown))}</div>"
         )
+    if seen.front:
+        names = ", ".join(each["name"] for each in seen.metrics)
+        yield f"<div>Pareto front of {_text(names)}</div>"
+        yield _table(map(_on_front, seen.front[:_MOST_ON_FRONT]))
     if len(seen.cells) > 1:
         yield _table(_cells(seen))
     live = [worker for worker in seen.workers if worker.state in ("running", "idle", "lost")]
@@ -99,6 +106,12 @@ def _cells(seen: Status) -> Iterator[list[str]]:
         ]
     if more := len(seen.cells[_MOST_CELLS:]):
         yield [f'<td style="{_CELL}">and {more:,} more cells</td>']
+
+
+def _on_front(point: Mapping[str, Any]) -> list[str]:
+    texts = [point["task"], *(f"{name} {value:.6g}" for name, value in point["values"].items())]
+    params = ", ".join(f"{n}={_short(v)}" for n, v in flat(point["params"]).items())
+    return [f'<td style="{_CELL}">{_text(text)}</td>' for text in (*texts, params)]
 
 
 def _worker(worker: WorkerStatus) -> list[str]:

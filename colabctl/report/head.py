@@ -15,6 +15,7 @@ from colabctl.views.columns import flat
 from colabctl.views.status import Status, status
 from colabctl.views.steering import decisions
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.task_names import index_of
 
 _COUNTS = ("done", "pruned", "failed", "running", "claimed", "pending", "cancelled")
 _LATE = (
@@ -45,6 +46,11 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "left": seen.seconds_left,
         "metric": readable(plan.metric) if plan.metric else None,
         "goal": plan.goal,
+        "objectives": [
+            {"name": readable(each["name"]), "goal": each["goal"]} for each in plan.metrics
+        ],
+        "front": [index_of(name, plan) for each in seen.front for name in each["tasks"]],
+        "repeated": plan.repeats.count > 1,
         "method": plan.method,
         "declared": [readable(called(plan.declared_by)), _date(plan.declared_at)],
         "members": list(map(readable, members)),
@@ -65,6 +71,7 @@ def _best(best: dict[str, Any], varying: Sequence[str]) -> dict[str, Any]:
         "task": task_name(best["index"]),
         "index": best["index"],
         "value": best["value"],
+        "repeats": best.get("in_words", ""),
         "member": readable(best["member"]),
         "params": [[readable(name), readable(as_text(params[name]))] for name in shown],
         "line": " ".join(_quoted(f"--{n}={as_text(v)}") for n, v in params.items()),

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from colabctl.errors import UserError
 
 _SCRIPTS = (
-    "facts", "text", "colours", "where", "selection", "charts", "head", "best", "matrix",
+    "facts", "text", "colours", "where", "selection", "charts", "head", "best", "pareto", "matrix",
     "axes", "parallel", "importance", "slices", "curves", "failures", "timeline", "table", "start",
 )  # fmt: skip
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

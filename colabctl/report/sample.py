@@ -6,6 +6,7 @@ from itertools import chain
 
 from colabctl.ledger import Plan, SweepState
 from colabctl.views.best import best_first
+from colabctl.views.pareto import front
 
 MOST = 10_000
 """The most tasks of a page; of more, it has a sample."""
@@ -24,17 +25,19 @@ def sample(
 ) -> list[int]:
     """Return the tasks to show, in order: all, or `most` of them.
 
-    A sample has the `needed` tasks, those that were the best of their cell when they ended, the
-    best at the end, failed and running ones; then, evenly spread, finished tasks and tasks that
-    wait.
+    A sample has the `needed` tasks, those of a Pareto front, those that were the best of their cell
+    when they ended, the best at the end, failed and running ones; then, evenly spread, finished
+    tasks and tasks that wait.
     """
     if state.total <= most:
         return list(range(state.total))
     ranked = best_first(plan, state)
+    on_front = [i for point in front(plan, state) for i in point.tasks] if plan.metrics else []
     failed = [index for index, status in enumerate(statuses) if status == "failed"]
     running = [index for index, status in enumerate(statuses) if status == "running"]
     matter = chain(
         needed,
+        on_front[:_BEST],
         _improvements(state, ranked, cell_of),
         (index for index, _ in ranked[:_BEST]),
         spread(failed, _FAILED),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from colabctl.errors import UserError
+from colabctl.repeat import ONCE, Repeat
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.language.problems import listed
 from colabctl.search.space.cells import Cell, combinations
@@ -19,7 +20,7 @@ MOST_TASKS = 1_000_000
 """The most tasks of a sweep and points of a grid."""
 
 DEFAULT_TRIALS = 100
-"""The tasks of a cell if neither `trials`, `run_cap` nor its number of points limits them."""
+"""The configurations of a cell if neither `trials`, `run_cap` nor its points limit them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,15 @@ class Expansion:
     notes: tuple[str, ...]
     method: str = field(repr=False)
     seed: int = field(repr=False)
+    repeat: Repeat = ONCE
 
     @property
     def parameters(self) -> dict[str, bool]:
         """The names of the parameters, and whether every task has them."""
         always = [{*cell.values, *cell.space.by_name} for cell in self.cells]
         names = set[str]().union(*always, *(cell.space.every_name for cell in self.cells))
-        return {name: all(name in each for each in always) for name in sorted(names)}
+        always_there = {name: all(name in each for each in always) for name in sorted(names)}
+        return always_there | dict.fromkeys(self.repeat.params(0), True)
 
     def tasks(self, some: range | None = None) -> Iterator[PlannedTask]:
         """Yield every task, numbered from 0, cell by cell; or `some` without gaps."""
@@ -62,7 +65,10 @@ class Expansion:
             params_of = self._params_of(cell) if trials else None
             for trial in trials:
                 assert params_of is not None
-                yield PlannedTask(first + trial, number, trial, params_of(trial))
+                params = params_of(trial // self.repeat.count)
+                if params is not None:
+                    params |= self.repeat.params(trial)
+                yield PlannedTask(first + trial, number, trial, params)
             first += cell.tasks
 
     def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
@@ -70,7 +76,7 @@ class Expansion:
             return lambda _: None
         starts = drawn(cell, self.seed)
         points = points_of(cell.space, self.method)
-        if points and (self.method == "grid" or points.size <= cell.tasks):
+        if points and (self.method == "grid" or points.size <= cell.tasks // self.repeat.count):
             return moved_first(points, starts)
         sample = None
         if self.method == "random":
@@ -89,10 +95,11 @@ def expand(
 ) -> Expansion:
     """Return the tasks of a sweep; `trials` and `run_cap` override those of the file.
 
-    A cell has `trials` tasks, or one for each of its points if they are fewer. Without `trials`,
-    a grid has a task for each point, and any other search without `run_cap` has DEFAULT_TRIALS in
-    each cell. The cells share a `run_cap` below the total evenly; a grid then runs its first
-    points. Sizes are computed, not counted.
+    A cell has `trials` configurations, or one for each of its points if they are fewer. Without
+    `trials`, a grid has one for each point, and any other search without `run_cap` has
+    DEFAULT_TRIALS in each cell. The cells share a `run_cap` below the total evenly; a grid then
+    runs its first points. Each configuration has a task for each repeat, and these follow each
+    other. Sizes are computed, not counted.
 
     Raises UserError for more than MOST_TASKS points in a grid or tasks in all.
     """
@@ -118,26 +125,28 @@ def expand(
             _refuse_large_grid(source, values, size or 0)
     limits = [_least(size, trials, run_cap) for size in sizes]
     tasks = limits if run_cap is None else _shared(limits, run_cap)
-    total = sum(tasks)
+    repeat = declaration.repeat or ONCE
+    total = sum(tasks) * repeat.count
     if total > MOST_TASKS:
         raise UserError(
             f"{source}: {_counted(total)} tasks, and {MOST_TASKS:,} is the limit; "
-            "lower trials: or run_cap:"
+            f"lower {'repeat:, ' if repeat.count > 1 else ''}trials: or run_cap:"
         )
     cells = with_starts(
         [
-            Cell(values, count, space)
+            Cell(values, count * repeat.count, space)
             for (values, space), count in zip(searches, tasks, strict=True)
         ],
         declaration,
     )
     notes = (
-        *_note_default(limits, by_default=by_default),
+        *_note_default(limits, "tasks" if repeat is ONCE else "configurations", by_default),
         *_note_left(searches, sizes, method),
         *_note_points(sizes, tasks, trials, method),
         *_note_cap(tasks, run_cap, sum(limits)),
+        *_note_repeat(sum(tasks), total, repeat),
     )
-    return Expansion(cells, total, notes, method, declaration.seed)
+    return Expansion(cells, total, notes, method, declaration.seed, repeat)
 
 
 def points_of(space: Space, method: str) -> Points[Values] | None:
@@ -201,6 +210,15 @@ def _counted(number: int) -> str:
     return f"{number:,}" if number < 10**15 else f"about 10^{math.floor(math.log10(number))}"
 
 
+def _note_repeat(configurations: int, total: int, repeat: Repeat) -> Iterator[str]:
+    if repeat.count > 1:
+        some = "1 configuration" if configurations == 1 else f"{configurations} configurations"
+        yield (
+            f"{some} with {repeat.count} repeats each make {total} tasks; trials and run_cap count "
+            "configurations"
+        )
+
+
 def _note_left(
     searches: Sequence[tuple[Values, Space]], sizes: Sequence[int | None], method: str
 ) -> Iterator[str]:
@@ -211,11 +229,11 @@ def _note_left(
     yield f"where leaves {_counted(sum(filter(None, sizes)))} of {_counted(total)} points"
 
 
-def _note_default(limits: Sequence[int], *, by_default: bool) -> Iterator[str]:
+def _note_default(limits: Sequence[int], what: str, by_default: bool) -> Iterator[str]:
     if by_default and DEFAULT_TRIALS in limits:
         where = "" if len(limits) == 1 else f" in each of the {len(limits)} cells"
         yield (
-            f"no trials or run_cap, so {DEFAULT_TRIALS} tasks{where}; to change it, add trials: "
+            f"no trials or run_cap, so {DEFAULT_TRIALS} {what}{where}; to change it, add trials: "
             "N to the file, or use --trials N"
         )
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.repeat import ONCE, Repeat
 from colabctl.search.expansion import MOST_TASKS, Expansion, points_of
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.space.cells import combinations
@@ -19,29 +20,35 @@ class Had:
     """What a cell has already.
 
     Attributes:
-        tasks: number of its tasks.
+        trials: number of its configurations; each has a task for each repeat.
         following: the number of the draw after the last one.
         params: returns the parameters of its tasks; None for a deferred task.
 
     """
 
-    tasks: int
+    trials: int
     following: int
     params: Callable[[], Iterator[Values | None]]
 
 
 @dataclass(frozen=True)
 class Growth:
-    """New tasks of a cell: their draws and parameters; None for deferred ones."""
+    """New configurations of a cell: their draws and parameters; None for deferred ones."""
 
     values: Values
     first: int
-    tasks: tuple[tuple[int, Values | None], ...]
+    trials: tuple[tuple[int, Values | None], ...]
+
+    def tasks(self, repeat: Repeat) -> Iterator[tuple[int, Values | None]]:
+        """Yield the number of each task in the cell, and its parameters; see Repeat."""
+        for draw, params in self.trials:
+            for number in range(draw * repeat.count, (draw + 1) * repeat.count):
+                yield number, None if params is None else params | repeat.params(number)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many tasks each cell should have.
+    """How many configurations each cell should have.
 
     Attributes:
         trials: this many, as `trials:` in a sweep file; None for as many as the others have.
@@ -62,12 +69,12 @@ def grown(
     wanted: Wanted,
     file: Expansion | None = None,
 ) -> list[Growth]:
-    """Return the new tasks of each cell that gets some.
+    """Return the new configurations of each cell that gets some.
 
     Args:
         declaration: the sweep with all that was added.
         had: what the cells have already, by `key_of` their values.
-        wanted: how many tasks each cell should have.
+        wanted: how many configurations each cell should have.
         file: the tasks of a sweep file, which gives the numbers instead of `wanted`.
 
     Raises UserError for more than MOST_TASKS tasks in all.
@@ -76,8 +83,9 @@ def grown(
     searches = combinations(
         declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
     )
-    of_file = {key_of(cell.values): cell.tasks for cell in file.cells} if file else {}
-    most = max((each.tasks for each in had.values()), default=0)
+    count = (declaration.repeat or ONCE).count
+    of_file = {key_of(cell.values): cell.tasks // count for cell in file.cells} if file else {}
+    most = max((each.trials for each in had.values()), default=0)
     result = []
     for values, space in searches:
         own = had.get(key_of(values), Had(0, 0, lambda: iter(())))
@@ -85,9 +93,10 @@ def grown(
         if target is None:
             target = _target(declaration, space, own, wanted, most)
         growth = _new(declaration, values, space, own, target, wanted)
-        if growth.tasks:
+        if growth.trials:
             result.append(growth)
-    total = sum(each.tasks for each in had.values()) + sum(len(each.tasks) for each in result)
+    trials = sum(each.trials for each in had.values()) + sum(len(each.trials) for each in result)
+    total = trials * count
     if total > MOST_TASKS:
         raise UserError(
             f"with these, the sweep would have {total:,} tasks, and {MOST_TASKS:,} is the limit"
@@ -101,7 +110,7 @@ def key_of(values: Mapping[str, Any]) -> str:
 
 
 def _target(declaration: Declaration, space: Space, own: Had, wanted: Wanted, most: int) -> int:
-    """Return how many tasks a cell should have."""
+    """Return how many configurations a cell should have."""
     points = points_of(space, declaration.method)
     size = points.size if points else None
     if wanted.trials is not None:
@@ -109,21 +118,22 @@ def _target(declaration: Declaration, space: Space, own: Had, wanted: Wanted, mo
     elif declaration.method == "grid" and declaration.trials is None and not wanted.more:
         target = size or 0
     else:
-        target = (own.tasks or most) + wanted.more
+        target = (own.trials or most) + wanted.more
     return target if size is None else min(target, size)
 
 
 def _new(  # noqa: PLR0917 - what one cell has, and what it gets
     declaration: Declaration, values: Values, space: Space, own: Had, target: int, wanted: Wanted
 ) -> Growth:
-    """Return the new tasks of one cell."""
-    method = declaration.method
+    """Return the new configurations of one cell."""
+    method, repeat = declaration.method, declaration.repeat or ONCE
     points = points_of(space, method)
     first = own.following if wanted.apart is None else wanted.apart
-    count = max(0, target - own.tasks)
+    count = max(0, target - own.trials)
     if method == "grid" or (points and points.size <= target and not _is_deferred(own)):
         assert points is not None, "a grid is finite"
-        there = {_key(params) for params in own.params() if params is not None} if count else set()
+        had = (each for each in own.params() if each is not None) if count else ()
+        there = {_key(repeat.configuration(each)) for each in had}
         every = ((number, points.at(number)) for number in range(points.size if count else 0))
         new = (each for each in every if _key(each[1]) not in there)
         return Growth(values, own.following, tuple(islice(new, count)))
@@ -134,7 +144,7 @@ def _new(  # noqa: PLR0917 - what one cell has, and what it gets
 
 
 def _is_deferred(own: Had) -> bool:
-    return own.tasks > 0 and next(own.params(), None) is None
+    return any(params is None for params in own.params())  # after points of start_with
 
 
 def _key(params: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.repeat import ONCE
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.space.cells import Cell
 from colabctl.search.space.discrete import Points, exact_key, grid_key
@@ -17,9 +18,10 @@ def with_starts(cells: Sequence[Cell], declaration: Declaration) -> tuple[Cell, 
     """Return the cells with the points that each begins with.
 
     A point belongs to every cell in which it is possible. Raises UserError for a point that
-    belongs to none, and for more points than a cell has tasks.
+    belongs to none, and for more points than a cell has configurations.
     """
     points, source = declaration.start_with, declaration.source
+    repeat = declaration.repeat or ONCE
     if not points:
         return tuple(cells)
     declared = declaration.method != "optuna"
@@ -32,10 +34,12 @@ def with_starts(cells: Sequence[Cell], declaration: Declaration) -> tuple[Cell, 
                 f"{source}: start_with[{i}] is in no combination of foreach; change its values"
             )
     for cell, starts in zip(cells, own, strict=True):
-        if len(starts) > cell.tasks:
+        configurations = cell.tasks // repeat.count
+        if len(starts) > configurations:
+            what = "task" if repeat is ONCE else "configuration"
             raise UserError(
-                f"{source}: start_with has {len(starts)} points for {cell.tasks} tasks; "
-                "raise trials:, or remove points"
+                f"{source}: start_with has {len(starts)} points for {configurations} "
+                f"{what}{'s' * (configurations != 1)}; raise trials:, or remove points"
             )
     return tuple(
         replace(cell, starts=tuple(starts)) for cell, starts in zip(cells, own, strict=True)

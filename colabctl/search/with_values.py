@@ -27,7 +27,25 @@ def with_values(expansion: "Expansion", values: Mapping[str, Any]) -> Values:
     parameter inside a map is called `outer.inner`. Raises UserError for a name that is not a
     parameter there, and for a value that the parameter cannot have.
     """
+    own = _of_repeat(expansion, values)
+    values = {name: value for name, value in values.items() if name not in own}
+    return _drawn(expansion, values) | own
+
+
+def _of_repeat(expansion: "Expansion", values: Mapping[str, Any]) -> Values:
+    """Return the parameter of a repeat, of the first one if it is not given."""
+    own = expansion.repeat.params(0)
+    for name in own.keys() & values.keys():
+        listed = {grid_key(each): each for each in expansion.repeat.values}
+        if grid_key(values[name]) not in listed:
+            raise _out_of_space(name, values[name], _listed([*map(shown, listed.values())]))
+        own[name] = listed[grid_key(values[name])]
+    return own
+
+
+def _drawn(expansion: "Expansion", values: Mapping[str, Any]) -> Values:
     names = {name for cell in expansion.cells for name in _names(cell.space)}
+    names |= expansion.repeat.params(0).keys()
     for name in values:
         if name not in names:
             near = nearest(name, names)
@@ -50,7 +68,7 @@ def with_values(expansion: "Expansion", values: Mapping[str, Any]) -> Values:
             with_these = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
             errors.append(nothing_left(group.constraints, f"nothing with {with_these}"))
             continue
-        one = replace(cell, tasks=1, space=space)
+        one = replace(cell, tasks=expansion.repeat.count, space=space)
         task = next(replace(expansion, cells=(one,), total=1).tasks())
         if task.params is not None:
             return task.params

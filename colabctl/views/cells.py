@@ -17,6 +17,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.ledger import STATUSES, Plan, Stretches, SweepState, TaskFiles, stretches
 from colabctl.views import task_status
+from colabctl.views.repeats import configurations, ranked
 
 MOST_CELLS = 50
 """A sweep without `foreach` that would have more is not divided."""
@@ -214,7 +215,7 @@ def progress(
         seconds = _of(columns.seconds, members)
         runs, claims = len(running[number]), held[number] - len(running[number])
         waiting = len(members) - finished - cancelled - runs - claims
-        best = _best(plan, _of(columns.values, members))
+        best = _best(plan, state, members)
         counted.append(
             count
             | {
@@ -225,7 +226,7 @@ def progress(
                 "pending": 0 if stopped else waiting,
                 "cancelled": cancelled + (waiting if stopped else 0),
                 "best": best and best[1],
-                "best_index": None if best is None else members[best[0]],
+                "best_index": best and best[0],
                 "seconds": sum(seconds) / finished if finished else None,
                 "longest": max(seconds) if finished else None,
             }
@@ -244,14 +245,18 @@ def _of(column: Any, members: Members) -> Any:
     return part
 
 
-def _best(plan: Plan, values: "array[float]") -> tuple[int, float] | None:
-    """Return the position of the first of the best values, and the value; NaN is none."""
+def _best(plan: Plan, state: SweepState, members: Members) -> tuple[int, float] | None:
+    """Return the task with the first of the best values, and the value; NaN is none."""
+    if plan.repeats.count > 1:
+        ordered = ranked(configurations(plan, state, members), plan.goal)
+        return (ordered[0].nearest, ordered[0].value) if ordered else None
+    values = _of(state.columns.values, members)
     first = next((place for place, value in enumerate(values) if not isnan(value)), None)
     if first is None:
         return None
     # A later NaN is neither less nor more than another value, so min and max pass it over.
     best = (min if plan.goal == "minimize" else max)(islice(values, first, None))
-    return values.index(best), best
+    return members[values.index(best)], best
 
 
 def started(state: SweepState, worker: str, held: Sequence[int]) -> Iterator[tuple[int, float]]:

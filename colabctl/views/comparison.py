@@ -9,9 +9,10 @@ from math import isnan
 from typing import Any, Literal
 
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
-from colabctl.views.best import best
-from colabctl.views.cells import Division, divide
+from colabctl.views.best import best, best_configuration
+from colabctl.views.cells import Division, Members, divide
 from colabctl.views.columns import flat
+from colabctl.views.repeats import configurations, in_words
 from colabctl.views.spread import deviation, mean
 
 _LARGEST_TEXT = 1 << 20  # bytes of a file whose lines are compared
@@ -58,7 +59,10 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Score:
-    """The done tasks of a cell: how many have a metric, the best value, mean and deviation."""
+    """The done tasks of a cell: how many have a metric, the best value, mean and deviation.
+
+    With repeats, these are its configurations.
+    """
 
     count: int
     best: float | None = None
@@ -77,11 +81,12 @@ class CellPair:
 
 @dataclass(frozen=True)
 class Best:
-    """The best done task of a sweep."""
+    """The best done task of a sweep; of a configuration, `repeats` is " ± 0.01 (mean of 5)"."""
 
     task: str
     value: float
     params: Mapping[str, Any]
+    repeats: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,10 @@ def _best(side: Side) -> Best | None:
     if first is None:
         return None
     index, value = first
-    return Best(task_name(index), value, flat(params_of(side.state, side.tasks, index)))
+    repeat, own = side.plan.repeats, best_configuration(side.plan, side.state)
+    params = repeat.configuration(params_of(side.state, side.tasks, index))
+    repeats = in_words(repeat.aggregate, own.sd, len(own.tasks)) if own else ""
+    return Best(task_name(index), value, flat(params), repeats)
 
 
 def _parameters(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -195,11 +203,18 @@ def _keys(division: Division) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _scores(side: Side, division: Division) -> dict[str, Score]:
-    column = side.state.columns.values
     return {
-        key: _score([column[index] for index in members], _first_of(side.plan))
+        key: _score(_values(side, members), _first_of(side.plan))
         for (key, _), members in zip(_keys(division), division.members, strict=True)
     }
+
+
+def _values(side: Side, members: Members) -> list[float]:
+    """Return the values of a cell's tasks, or of its configurations if they have repeats."""
+    if side.plan.repeats.count > 1:
+        return [each.value for each in configurations(side.plan, side.state, members)]
+    column = side.state.columns.values
+    return [column[index] for index in members]
 
 
 def _first_of(plan: Plan) -> Callable[[Sequence[float]], float]:

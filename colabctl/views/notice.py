@@ -2,8 +2,9 @@
 
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.notify import Occasion
-from colabctl.views.best import best
+from colabctl.views.best import best, best_configuration
 from colabctl.views.columns import flat
+from colabctl.views.repeats import in_words
 
 _LONGEST = 300  # characters of an error
 _MOST_PARAMS = 8
@@ -38,11 +39,13 @@ def _best(plan: Plan, state: SweepState, tasks: TaskFiles) -> str:
     if first is None:
         return ""
     index, value = first
-    params = flat(params_of(state, tasks, index))
+    params = flat(plan.repeats.configuration(params_of(state, tasks, index)))
+    own = best_configuration(plan, state)
+    repeats = in_words(plan.repeats.aggregate, own.sd, len(own.tasks)) if own else ""
     shown = ", ".join(
         f"{name}={value!s:.60}" for name, value in list(params.items())[:_MOST_PARAMS]
     )
-    return f" Best {plan.metric} {value:.6g} in {task_name(index)} ({shown})."
+    return f" Best {plan.metric} {value:.6g}{repeats} in {task_name(index)} ({shown})."
 
 
 def _failure(state: SweepState) -> str:

@@ -1,6 +1,6 @@
 """The status of a sweep: counts, cells, workers, time left, the best task so far, failures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any
@@ -17,10 +17,12 @@ from colabctl.ledger import (
     task_name,
 )
 from colabctl.views import task_status
-from colabctl.views.best import best, unreported
+from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
 from colabctl.views.extensions import sentences
+from colabctl.views.pareto import described
+from colabctl.views.repeats import in_words
 from colabctl.views.steering import decisions
 from colabctl.views.varying import varying
 
@@ -70,7 +72,10 @@ class Status:
     Attributes:
         rate: Tasks per second, or None if unknown.
         seconds_left: An estimate, or None if unknown.
-        best: {task, index, value, metric, params, worker, member}, or None.
+        best: {task, index, value, metric, params, worker, member}, or None. With repeats, it is a
+            configuration: `value` is that of its tasks together, `task` the one with the nearest
+            value; it also has `aggregate`, `sd`, `count`, `tasks`
+            and, for people, `in_words`.
         varying: The parameters that differ between tasks, as far as a sample of them tells; nested
             names with dots.
         cells: How far each cell is; a sweep that nothing divides is one.
@@ -87,6 +92,10 @@ class Status:
         steering: A sentence for each decision of a member that still shows, such as "paused by ana
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
+        metrics: {name, goal} of each of several metrics.
+        front: With several metrics, the Pareto front: {task, index, tasks, values, params} of each
+            task or configuration that no other one beats in all metrics, the best by the first
+            metric first.
         pilots: {engine, member, job, state, count, reason} of workers that an engine has to start,
             and of those that run there; as far as this machine can tell.
 
@@ -122,6 +131,8 @@ class Status:
     unseen: list[str] = field(default_factory=list)
     steering: list[str] = field(default_factory=list)
     pilots: list[dict[str, Any]] = field(default_factory=list)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    front: list[dict[str, Any]] = field(default_factory=list)
 
 
 def status(
@@ -146,6 +157,7 @@ def status(
     division = division or divide(plan, tasks)
     forecast = progress(plan, state, division, now, recent)
     first = best_task(plan, state, tasks)
+    front = described(plan, state, tasks)
     return Status(
         sweep=plan.sweep,
         state=_state(state, now),
@@ -177,10 +189,14 @@ def status(
             *sentences(plan, state, now),
         ],
         waiting=list(long_leases(plan, state, now).values()),
-        varying=_varying(plan, state, tasks, first) if first else [],
+        varying=_varying(plan, state, tasks, (first or front[0])["params"])
+        if first or front
+        else [],
         cells=forecast.cells,
         divided_by=list(division.names),
         metric=plan.metric,
+        metrics=list(map(dict, plan.metrics)),
+        front=front,
         ordered=_ordered(state, now),
         unseen=list(_unseen(plan, ledger, now)),
     )
@@ -237,7 +253,9 @@ def _unseen(plan: Plan, ledger: Ledger, now: float) -> Iterator[str]:
         yield f"and so for {more:,} more workers"
 
 
-def _varying(plan: Plan, state: SweepState, tasks: TaskFiles, best: dict[str, Any]) -> list[str]:
+def _varying(
+    plan: Plan, state: SweepState, tasks: TaskFiles, shown: Mapping[str, Any]
+) -> list[str]:
     """Return the parameters that differ between tasks of the first, a middle and the last file.
 
     In a grid, the first and the last task differ in every parameter that varies.
@@ -246,8 +264,8 @@ def _varying(plan: Plan, state: SweepState, tasks: TaskFiles, best: dict[str, An
     parts = [plan.tasks_in(number) for number in numbers]
     some = (index for part in parts for index in {*part[:: max(1, len(part) // _SAMPLE)], part[-1]})
     reported = (params for index in some if (params := params_of(state, tasks, index)))
-    names = varying([best["params"], *reported])
-    return names or list(flat(best["params"]))
+    names = varying([shown, *reported])
+    return names or list(flat(shown))
 
 
 def _worker(state: SweepState, writer: Writer, held: list[int], now: float) -> WorkerStatus:
@@ -290,19 +308,28 @@ def recent_rate(state: SweepState, now: float) -> float | None:
 
 
 def best_task(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
-    """Return the done task with the best value of the sweep's metric, the first of several."""
+    """Return the task or configuration with the best value of the metric, the first of several."""
     first = best(plan, state)
     if first is None:
         return None
     index, value = first
     event = state.tasks[index].event
     assert event is not None
-    return {
+    more: dict[str, Any] = {}
+    if (own := best_configuration(plan, state)) is not None:
+        more = {
+            "aggregate": plan.repeats.aggregate,
+            "sd": own.sd,
+            "count": len(own.tasks),
+            "tasks": list(map(task_name, own.tasks)),
+            "in_words": in_words(plan.repeats.aggregate, own.sd, len(own.tasks)),
+        }
+    return more | {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
         "value": value,
-        "params": params_of(state, tasks, index),
+        "params": plan.repeats.configuration(params_of(state, tasks, index)),
         "worker": event.writer,
         "member": state.called(state.writers[event.writer].member),
     }

@@ -10,9 +10,10 @@ from typing import Any
 
 from colabctl.durations import format_duration, format_rate
 from colabctl.ledger import Ledger, Plan, TaskFiles, Waiting, params_of, task_name, waiting
-from colabctl.views.best import best
+from colabctl.views.best import best, best_configuration
 from colabctl.views.cells import Division, divide, progress
 from colabctl.views.columns import flat
+from colabctl.views.repeats import in_words
 from colabctl.views.status import recent_rate
 from colabctl.views.varying import Variation
 
@@ -27,10 +28,12 @@ class Best:
     metric: str
     value: float
     params: str
+    repeats: str = ""
+    """Of a configuration with repeats: " ± 0.01 (mean of 5)"."""
 
     def __str__(self) -> str:
         where = f"{self.task}: {self.params}" if self.params else self.task
-        return f"best {short(self.metric)} {short(self.value)} ({where})"
+        return f"best {short(self.metric)} {short(self.value)}{self.repeats} ({where})"
 
 
 @dataclass(frozen=True)
@@ -131,15 +134,19 @@ class Summarizer:
         if first is None:
             return None
         index, value = first
+        own, repeats = best_configuration(self._plan, self._ledger.state), ""
+        if own is not None:
+            repeats = in_words(self._plan.repeats.aggregate, own.sd, len(own.tasks))
         if self._best is None or self._best[0] != index:
             try:
                 params = params_of(self._ledger.state, self._tasks, index)
+                params = self._plan.repeats.configuration(params)
             except OSError:  # the folder does not answer
-                return Best(task_name(index), str(self._plan.metric), value, "")
+                return Best(task_name(index), str(self._plan.metric), value, "", repeats)
             self._best = index, params
         self.see(*self._best)
         varying = self.params(self._best[1])
-        return Best(task_name(index), str(self._plan.metric), value, varying)
+        return Best(task_name(index), str(self._plan.metric), value, varying, repeats)
 
 
 def short(value: object) -> str:

@@ -5,7 +5,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -158,13 +158,14 @@ class OpenSweep:
         )
 
     def _earlier_trials(self) -> "list[Trial]":
-        """Return the done tasks of the sweeps in `learn_from`, with this sweep's metric.
+        """Return the done configurations of the sweeps in `learn_from`, with this sweep's metrics.
 
-        Raises UserError for a sweep that is not there any more.
+        A sweep that repeats its configurations says how their values become one; else, an earlier
+        sweep says it of its own. Raises UserError for a sweep that is not there any more.
         """
-        from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
+        from colabctl.search.learn.repeated import Configurations  # noqa: PLC0415 - as above
 
-        trials = []
+        earlier: list[Trial] = []
         for name, digest in (self.plan.learn_from or {}).items():
             old = OpenSweep.named(Layout(self.root), name, digest)
             if old.plan.run_digest != digest:
@@ -173,15 +174,34 @@ class OpenSweep:
                     "now; restore the folder of the earlier one from the folder's version history"
                 )
             old.ledger.refresh()
-            for index in old.ledger.state.columns.finished():
-                task = old.ledger.state.tasks[index]
-                value = self.plan.value_of(task.outcome.metrics)
-                if task.status == "done" and value is not None:
-                    params = params_of(old.ledger.state, old.tasks, index)
-                    ended = task.event.t if task.event else None
-                    trial = Trial("done", params, value, ended=ended, seconds=task.outcome.seconds)
-                    trials.append(trial)
-        return trials
+            repeat = old.plan.repeats
+            if self.plan.repeat is not None:
+                repeat = replace(repeat, aggregate=self.plan.repeats.aggregate)
+            trials = Configurations(repeat).of(dict(old._ended(self.plan)))  # noqa: SLF001 - the same class
+            earlier += [each for each in trials.values() if each.state == "done"]
+        return earlier
+
+    def _ended(self, plan: Plan) -> "Iterator[tuple[int, Trial]]":
+        """Yield the trials of ended tasks, with the metrics of another plan, by index."""
+        from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
+
+        state = self.ledger.state
+        for index in state.columns.finished():
+            task = state.tasks[index]
+            values = plan.values_of(task.outcome.metrics)
+            if task.status == "pruned" or (task.status == "done" and values):
+                params = params_of(state, self.tasks, index)
+                yield (
+                    index,
+                    Trial(
+                        task.status,
+                        params,
+                        plan.value_of(task.outcome.metrics),
+                        ended=task.event.t if task.event else None,
+                        values=values if plan.metrics else None,
+                        seconds=task.outcome.seconds,
+                    ),
+                )
 
     def _params(self, index: int) -> dict[str, Any] | None:
         """Return the declared parameters of a task; {} for one that must not run."""
@@ -227,6 +247,7 @@ class OpenSweep:
                     member=me.member,
                     study=tuner.history(index),
                     rounds=rounds,
+                    repeat=index % self.plan.repeats.count,
                 )
             )
         return assignments
@@ -273,4 +294,5 @@ def _starts(plan: Plan) -> Iterator[int]:
     cells = (plan.declared or plan).cells  # those of extensions have none
     ends = accumulate(cell["tasks"] for cell in cells)
     for end, cell in zip(ends, cells, strict=True):
-        yield from range(end - cell["tasks"], end)[: cell.get("starts", 0)]
+        some = cell.get("starts", 0) * plan.repeats.count
+        yield from range(end - cell["tasks"], end)[:some]

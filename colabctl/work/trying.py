@@ -87,8 +87,7 @@ def study_of(plan: Plan) -> dict[str, Any] | None:
         return None
     return {
         "number": 0,
-        "metric": plan.metric,
-        "goal": plan.goal,
+        "goals": plan.goals,
         "sampler": plan.sampler or "tpe",
         "seed": plan.seed,
         "trials": [],
@@ -157,6 +156,7 @@ def run_here(
             root=str(root),
             member=member,
             study=trial.study,
+            repeat=trial.index % trial.plan.repeats.count,
         )
         (scratch / "assignment.json").write_text(json.dumps(asdict(assignment)), encoding="utf-8")
         killed_before = oom_kills()

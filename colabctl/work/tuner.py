@@ -19,6 +19,7 @@ from colabctl.ledger import (
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
     from colabctl.search.learn.axes import Level
+    from colabctl.search.learn.repeated import Configurations
     from colabctl.search.learn.samplers import Sampler
     from colabctl.search.learn.stopping import Stopper
     from colabctl.search.learn.trials import Report, State, Trial, Trials
@@ -58,7 +59,8 @@ class Tuner:
         self._told: dict[int, dict[int, Trial]] = {}  # by cell: those trials of `earlier` that fit
         self._levels: dict[int, Level] = {}
         self._samplers: dict[int, Sampler] = {}
-        self._stoppers: dict[int, Stopper] = {}
+        self._configurations: dict[int, Configurations] = {}
+        self._stoppers: dict[tuple[int, int], Stopper] = {}  # by cell and repeat
 
     @property
     def proposes(self) -> bool:
@@ -84,7 +86,7 @@ class Tuner:
 
             check_libraries(self._plan.sampler or _DEFAULT_SAMPLER)
         if self.stops_early:
-            self._stopper(0)
+            self._stopper(0, 0)
 
     # -- parameters ---------------------------------------------------------------------------
 
@@ -101,14 +103,34 @@ class Tuner:
             cell, number = self._place(index)
             earlier = proposal_of(self._state, index)
             # A task that runs again keeps its parameters, if they are what the sweep can propose.
-            if earlier is not None and self._level(cell).holds(earlier.params):
+            if earlier is not None and self._holds(index, earlier.params):
                 proposed[index] = earlier
                 continue
-            sampler = self._sampler(cell)
-            params = sampler.propose(number, self._known(cell))
-            proposed[index] = Proposal(params, sampler=sampler.proposed_by)
-            self._trials_of(cell)[number] = Trial("running", params)  # the next proposal sees it
+            proposed[index] = self._proposed(index, proposed)
+            # The next proposal sees it.
+            self._trials_of(cell)[number] = Trial("running", proposed[index].params)
         return proposed
+
+    def _proposed(self, index: int, proposed: Mapping[int, Proposal]) -> Proposal:
+        """Return new parameters for a task; the tasks of a configuration share them."""
+        repeat, (cell, number) = self._plan.repeats, self._place(index)
+        first = index - index % repeat.count
+        for each in range(first, first + repeat.count):
+            other = proposed.get(each) or proposal_of(self._state, each)
+            own = repeat.configuration(other.params) if other else {}
+            if other and self._level(cell).holds(own):
+                return Proposal(own | repeat.params(number), sampler=other.sampler)
+        sampler = self._sampler(cell)
+        own = sampler.propose(number // repeat.count, self._known(cell))
+        return Proposal(own | repeat.params(number), sampler=sampler.proposed_by)
+
+    def _holds(self, index: int, params: Mapping[str, Any]) -> bool:
+        """Whether a task may have these parameters."""
+        repeat, (cell, number) = self._plan.repeats, self._place(index)
+        own = repeat.params(number)
+        if any(name not in params or params[name] != value for name, value in own.items()):
+            return False
+        return self._level(cell).holds(repeat.configuration(params))
 
     def params(self, index: int) -> dict[str, Any]:
         """Return the parameters of a claimed task.
@@ -139,8 +161,8 @@ class Tuner:
         """
         if self._plan.method != "bayes" or self._declared(index) is not None:
             return None
-        proposal, (cell, _) = proposal_of(self._state, index), self._place(index)
-        if proposal is None or self._level(cell).holds(proposal.params):
+        proposal = proposal_of(self._state, index)
+        if proposal is None or self._holds(index, proposal.params):
             return None
         return (
             f"the parameters that a journal has for {task_name(index)} are not among those that "
@@ -164,8 +186,7 @@ class Tuner:
         key = json.dumps([self._plan.seed, sorted(values.items()), number], default=str)
         return {
             "number": number,
-            "metric": self._plan.metric,
-            "goal": self._plan.goal,
+            "goals": self._plan.goals,
             "sampler": self._plan.sampler or _DEFAULT_SAMPLER,
             "seed": int.from_bytes(blake2b(key.encode(), digest_size=4).digest()),
             "trials": [[other, vars(trial)] for other, trial in trials],
@@ -192,7 +213,13 @@ class Tuner:
         trials = self._trials_of(cell)
         trial = trials.get(number)
         trials[number] = Trial("running", trial.params if trial else {}, reports=tuple(reports))
-        return self._stopper(cell).stops(number, trials)
+        repeat = self._plan.repeats
+        if repeat.count == 1:
+            return self._stopper(cell, 0).stops(number, trials)
+        from colabctl.search.learn.repeated import alike  # noqa: PLC0415 - as above
+
+        stopper = self._stopper(cell, number % repeat.count)
+        return stopper.stops(number, alike(trials, number, repeat))
 
     def forget(self, index: int) -> dict[str, Any]:
         """Remove the reports of a task that ran here; return its latest values."""
@@ -252,6 +279,11 @@ class Tuner:
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
+        values: tuple[float, ...] | None = None
+        if plan.metrics and status == "done":
+            values = plan.values_of(task.outcome.metrics)
+        elif plan.metrics and status == "pruned":
+            status = "failed"  # Optuna cannot compare it
         return Trial(
             status,
             proposal.params if proposal else {},
@@ -263,18 +295,25 @@ class Tuner:
             ),
             proposal.distributions if proposal else None,
             task.event.t if task.event else None,
+            values,
             None if status == "running" else task.outcome.seconds,
         )
 
     def _known(self, cell: int) -> "Trials":
-        """Return the trials of a cell, and those of other sweeps that it learns from."""
+        """Return the trials of a cell's configurations, and of the sweeps that it learns from."""
+        repeat = self._plan.repeats
+        trials: Trials = self._trials_of(cell)
+        if repeat.count > 1 or repeat.name is not None:
+            from colabctl.search.learn.repeated import Configurations  # noqa: PLC0415 - as above
+
+            trials = self._configurations.setdefault(cell, Configurations(repeat)).of(trials)
         if self._plan.learn_from is None:
-            return self._trials_of(cell)
+            return trials
         if cell not in self._told:
             level = self._level(cell)
             fit = [each for each in self._earlier() if level.coordinates(each.params) is not None]
             self._told[cell] = {-1 - number: trial for number, trial in enumerate(fit)}
-        return self._told[cell] | self._trials_of(cell)
+        return {**self._told[cell], **trials}
 
     def _level(self, cell: int) -> "Level":
         from colabctl.search.learn.axes import level_of  # noqa: PLC0415 - as above
@@ -291,22 +330,23 @@ class Tuner:
             name, values = plan.sampler or _DEFAULT_SAMPLER, plan.cells[cell]["values"]
             try:
                 space = self._cells()[cell].space
-                self._samplers[cell] = sampler(name, space, plan.goal, plan.seed, values)
+                goals = list(plan.goals.values()) or plan.goal
+                self._samplers[cell] = sampler(name, space, goals, plan.seed, values)
             except ValueError as error:
                 raise self._damaged(error) from None
         return self._samplers[cell]
 
-    def _stopper(self, cell: int) -> "Stopper":
+    def _stopper(self, cell: int, repeat: int) -> "Stopper":
         from colabctl.search.learn.stopping import stopper  # noqa: PLC0415 - as above
 
-        if cell not in self._stoppers:
+        if (cell, repeat) not in self._stoppers:
             rule = self._plan.early_terminate
             assert rule is not None
             try:
-                self._stoppers[cell] = stopper(rule, self._plan.goal)
+                self._stoppers[cell, repeat] = stopper(rule, self._plan.goal)
             except ValueError as error:
                 raise self._damaged(error) from None
-        return self._stoppers[cell]
+        return self._stoppers[cell, repeat]
 
     def _damaged(self, error: ValueError) -> UserError:
         return UserError(

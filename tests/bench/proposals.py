@@ -99,7 +99,9 @@ def _row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         name: json.loads(optuna.distributions.distribution_to_json(each))
         for name, each in trial.distributions.items()
     }
-    own = Trial("done", trial.params, trial.value, (), distributions, float(trial.number), 1.0)
+    own = Trial(
+        "done", trial.params, trial.value, (), distributions, float(trial.number), seconds=1.0
+    )
     return vars(own)
 
 

@@ -2,7 +2,7 @@
 
 import random
 
-from colabctl.ledger.choice import choose_apart, others_share
+from colabctl.ledger.choice import choose, choose_apart, others_share
 from colabctl.ledger.journals.events import Event
 from colabctl.ledger.sweep_state import SweepState
 
@@ -65,3 +65,36 @@ def test_ten_thousand_names_leave_no_task_without_a_worker() -> None:
 
 def test_a_sweep_of_one_task_is_chosen() -> None:
     assert chosen("ana", state(total=1), 1) == [0]
+
+
+def repeated(*, together: bool, open_tasks: set[int] | None = None) -> SweepState:
+    """Return a sweep of forty configurations with three repeats each, some of them claimed."""
+    result = SweepState(TASKS, 0, 600.0, repeats=3, together=together)
+    parts = {"member": "ana", "host": "h", "pid": 1, "jobs": 1, "lease": 600.0}
+    result.add([Event(NOW, "ana", 0, "start", parts)], NOW)
+    taken = [[index, 1] for index in range(TASKS) if open_tasks and index not in open_tasks]
+    if taken:
+        result.add([Event(NOW, "ana", 1, "claim", {"tasks": taken})], NOW)
+    return result
+
+
+def test_the_first_repeat_of_every_configuration_runs_before_the_second_of_any() -> None:
+    known = repeated(together=False)
+    order = choose(known, TASKS, random.Random(1))
+    assert [index % 3 for index in order] == [0] * 40 + [1] * 40 + [2] * 40
+    assert order[:40] != sorted(order[:40])
+
+
+def test_in_a_bayesian_search_one_configuration_is_finished_before_the_next_begins() -> None:
+    order = choose(repeated(together=True), TASKS, random.Random(1))
+    blocks = [{index // 3 for index in order[at : at + 3]} for at in range(0, TASKS, 3)]
+    assert all(len(block) == 1 for block in blocks)
+    begun = repeated(together=True, open_tasks=set(range(TASKS)) - {30})
+    assert set(choose(begun, 2, random.Random(1))) == {31, 32}
+
+
+def test_where_claims_arrive_late_a_worker_keeps_all_repeats_of_a_configuration() -> None:
+    share = chosen("ana", repeated(together=True), TASKS, "ben")
+    assert {index // 3 for index in share} & {
+        index // 3 for index in set(range(TASKS)) - set(share)
+    } == set()

@@ -157,3 +157,54 @@ def test_a_damaged_record_and_one_of_another_sweep_have_no_effect(tmp_path: Path
     record.write_text(json.dumps({**json.loads(record.read_text()), "sweep": "0" * 64}))
     (tmp_path / bad.name / RECORD).write_text('{"format": 1}')
     assert [each.name for each in extensions_in([tmp_path], PLAN)] == [good.name]
+
+
+def test_the_repeats_of_a_configuration_are_dropped_or_kept_together(tmp_path: Path) -> None:
+    two = {"name": None, "values": [0, 1], "aggregate": "mean"}
+    cells = ({"values": {}, "tasks": 6},)
+    declared = replace(PLAN, total=6, repeat=two, cells=cells)
+    for name, values in (("a", (10, 11)), ("b", (11, 12))):  # neither knows of the other
+        own = ({"values": {}, "tasks": 4, "first": 3},)
+        path = ((("x",), values),)
+        extension = Extension(f"extension-{name}", declared.run_digest, name, 1.7e9, (), path, own)
+        folder = SweepLayout(tmp_path / extension.name)
+        folder.tasks.mkdir(parents=True)
+        tasks = [value for value in values for _ in range(2)]  # alike but for their number
+        lines = (TaskLine(at, 0, 6 + at, {"x": value}) for at, value in enumerate(tasks))
+        digests = write_tasks(folder.task_file, extension.plan(declared), lines)
+        (folder.root / RECORD).write_bytes(replace(extension, task_digests=digests).encode())
+    whole = extended(declared, extensions_in([tmp_path], declared))
+    assert [list(each.counting) for each in whole.extensions] == [[0, 1, 2, 3], [2, 3]]
+    numbering = Numbering(whole)
+    start = Event(1.7e9, "b", 0, "heartbeat", {"extensions": ["extension-b"]})
+    claim = Event(1.7e9, "b", 1, "claim", {
+        "tasks": [[6, 1], [7, 1], [8, 1]], "params": {"6": {}, "9": {}}, "samplers": {"9": "tpe"}
+    })  # fmt: skip
+    read = [(event, encode(event.n, event.t, event.kind, event.body)) for event in (start, claim)]
+    (_, (own_claim, _)) = numbering.read(iter(read))
+    assert own_claim.body["tasks"] == [[8, 1], [9, 1], [10, 1]]
+    assert (own_claim.body["params"], own_claim.body["samplers"]) == (
+        {"8": {}, "11": {}}, {"11": "tpe"}
+    )  # fmt: skip
+
+
+def test_an_extension_with_some_of_the_repeats_only_has_no_effect(tmp_path: Path) -> None:
+    two = {"name": None, "values": [0, 1], "aggregate": "mean"}
+    declared = replace(PLAN, total=6, repeat=two, cells=({"values": {}, "tasks": 6},))
+    cells = ({"values": {}, "tasks": 3, "first": 3},)
+    extension = Extension("extension-a", declared.run_digest, "ana", 1.7e9, cells=cells)
+    folder = SweepLayout(tmp_path / extension.name)
+    folder.tasks.mkdir(parents=True)
+    lines = (TaskLine(at, 0, at, {"x": 1}) for at in range(3))
+    digests = write_tasks(folder.task_file, extension.plan(declared), lines)
+    (folder.root / RECORD).write_bytes(replace(extension, task_digests=digests).encode())
+    assert extensions_in([tmp_path], declared) == []
+
+
+def test_points_to_start_with_are_still_known_after_an_extension() -> None:
+    cells = ({"values": {}, "tasks": 3, "starts": 2},)
+    more = Extension(
+        "extension-a", "d", "ana", 1.7e9, cells=({"values": {}, "tasks": 2, "first": 3},)
+    )
+    whole = extended(replace(PLAN, cells=cells), [more])
+    assert whole.cells == ({"values": {}, "tasks": 5, "starts": 2},)

@@ -108,7 +108,7 @@ OTHERS: dict[str, Any] = {
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"},
     "scheduler": {"source": "a.py", "config": {}}, "learn_from": {"old": "a"},
     "notify": {"url": "U", "on": ["idle"]}, "stage": {"a": {"path": "a", "digest": ""}},
-    "declaration_digest": "d",
+    "metrics": [{"name": "a", "goal": "minimize"}], "repeat": {"name": None, "values": [0, 1], "aggregate": "mean"}, "declaration_digest": "d",
     "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,
     "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True,
     "cells": [{"values": {"d": 1}, "tasks": 2}],

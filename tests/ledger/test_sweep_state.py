@@ -1,6 +1,8 @@
 """The state of a sweep beyond its tasks: proposed parameters, reports, the target."""
 
+import math
 import random
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -37,8 +39,8 @@ def report(t: float, writer: str, *losses: float, attempt: int = 1) -> Event:
 
 
 def state(events: list[Event], target: float | None = None, total: int = 3) -> SweepState:
-    reaches = None if target is None else lambda metrics: metrics["loss"] <= target
-    folded = SweepState(total, 1, 60.0, reaches)
+    reaches = None if target is None else lambda values: values[0] <= target
+    folded = SweepState(total, 1, 60.0, reaches, lambda metrics: (metrics["loss"], False))
     folded.add(events)
     return folded
 
@@ -146,3 +148,16 @@ def test_an_event_with_a_damaged_part_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         check({"n": 0, "t": T, "event": kind, **parts}, "ana-vm-1", 3)
+
+
+def test_a_target_is_reached_by_all_repeats_of_a_configuration_together() -> None:
+    plan_reaches = lambda values: not any(map(math.isnan, values)) and sum(values) / 2 <= 1.0  # noqa: E731
+    measure = lambda metrics: (metrics["loss"], False)  # noqa: E731
+    events = [done(1, "a", 0.5, task=1), done(2, "b", 1.5, task=0), done(3, "c", 0.1, task=2)]
+    for order in permutations(events):
+        folded = SweepState(4, 1, 60.0, plan_reaches, measure, repeats=2)
+        folded.add(order)
+        assert folded.reached == {0}
+    lone = SweepState(4, 1, 60.0, plan_reaches, measure, repeats=2)
+    lone.add(events[:1])
+    assert not lone.reached_target

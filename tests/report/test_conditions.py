@@ -11,7 +11,7 @@ from colabctl.errors import UserError
 from colabctl.views.results.names import Names
 from colabctl.views.results.query import Query, choose
 from colabctl.views.results.rows import Results
-from colabctl.views.where import parse_where
+from colabctl.views.results.where import parse_where
 from tests.processes import Project
 from tests.report.chromium import Tab
 from tests.report.conftest import needs_browser

@@ -221,3 +221,35 @@ def test_every_call_gives_the_same_tasks() -> None:
 def test_another_seed_draws_other_values() -> None:
     one, other = (list(expanded(CONTINUOUS + f"seed: {seed}\n").tasks()) for seed in (1, 2))
     assert one != other
+
+
+def test_the_repeats_of_a_configuration_follow_each_other_and_trials_counts_configurations() -> (
+    None
+):
+    text = "trials: 2\nrepeat: {seed: [7, 8]}\n" + CONTINUOUS
+    expansion = expanded(text)
+    once = [task.params for task in expanded("trials: 2\n" + CONTINUOUS).tasks()]
+    assert sizes(expansion) == [4]
+    assert [task.params for task in expansion.tasks()] == [
+        {**(params or {}), "seed": seed} for params in once for seed in (7, 8)
+    ]
+    assert [task.trial for task in expansion.tasks(range(1, 3))] == [1, 2]
+    assert expansion.parameters == {"lr": True, "seed": True}
+    assert any("2 configurations with 2 repeats each make 4 tasks" in n for n in expansion.notes)
+
+
+def test_a_small_space_runs_each_point_once_for_each_repeat() -> None:
+    text = "method: random\ntrials: 9\nrepeat: 2\nparameters: {x: {values: [1, 2]}}"
+    assert [task.params for task in expanded(text).tasks()] == [{"x": 1}] * 2 + [{"x": 2}] * 2
+
+
+def test_a_run_cap_gives_no_configuration_only_some_of_its_repeats() -> None:
+    text = "run_cap: 3\nrepeat: {seed: 3}\nmethod: grid" + PAIRS.replace(
+        "{min: 0.0, max: 1.0}", "{value: 1}"
+    )
+    assert sizes(expanded(text)) == [3, 3, 3, 0, 0, 0]
+
+
+def test_repeats_count_for_the_limit_of_tasks() -> None:
+    with pytest.raises(UserError, match=r"1,200,000 tasks.*lower repeat:, trials: or run_cap:"):
+        expanded("trials: 300000\nrepeat: 4\n" + CONTINUOUS)

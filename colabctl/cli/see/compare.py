@@ -133,7 +133,7 @@ def _summary(seen: "Comparison") -> Iterator[list[Line]]:
                 Line(_ABSENT)
                 if best is None
                 else Line(
-                    f"{'' if one else f'{metric} '}{best.value:.6g}, {best.task}",
+                    f"{'' if one else f'{metric} '}{best.value:.6g}{best.repeats}, {best.task}",
                     "green" if number == _better(seen) else "",
                 )
                 for number, (best, metric) in enumerate(zip(seen.best, seen.metrics, strict=True))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from colabctl.cli.engines import pilot_line
 from colabctl.cli.see.bars import bar, cell_lines
-from colabctl.cli.see.line import NARROW, Line, joined
+from colabctl.cli.see.line import NARROW, Line, aligned, joined
 from colabctl.cli.see.workers import worker_lines
 from colabctl.cli.terminal import command_line, counted, cut
 from colabctl.durations import format_duration, format_rate, short_duration
@@ -21,6 +21,7 @@ _NEXT_STEPS = {
 _STYLES = {"running": "green", "paused": "yellow", "stopped": "yellow", "idle": "yellow"}
 _MOST_CAUSES = 5
 _MOST_DAMAGE = 5
+_MOST_ON_FRONT = 8
 _LONGEST_ERROR = 500  # characters
 _BAR, _SMALL_BAR = 20, 8  # columns, of a sweep among others
 _LONGEST_STATE = 8  # characters
@@ -37,6 +38,7 @@ def screen(seen: "Status", width: int | None) -> list[Line]:
             *_paragraphs([_speed(seen), *seen.steering, _best(seen)], width),
             *_paragraphs([seen.unreported], width, "yellow"),
         ],
+        _front(seen, width),
         cell_lines(seen, width),
         [
             *worker_lines(seen, width),
@@ -82,7 +84,7 @@ def summary(seen: "Status") -> str:
     left = [] if seen.seconds_left is None else [f"{format_duration(seen.seconds_left)} left"]
     text = ", ".join([f"{_finished(seen):,}/{seen.total:,} finished",
                       *_counts(seen, ("running", "failed")), *left])  # fmt: skip
-    best = f"; best {cut(seen.best['metric'])} {seen.best['value']:.6g}" if seen.best else ""
+    best = f"; best {cut(seen.best['metric'])} {_best_value(seen)}" if seen.best else ""
     return f"{seen.sweep}  {seen.state}  {text}{best}"
 
 
@@ -128,8 +130,52 @@ def _best(seen: "Status") -> str:
     own = flat(seen.best["params"])
     names = [*seen.divided_by, *(name for name in seen.varying if name not in seen.divided_by)]
     params = ", ".join(f"{cut(name)}={_short(own[name])}" for name in names if name in own)
-    metric, value = cut(seen.best["metric"]), seen.best["value"]
-    return f"best {metric} {value:.6g} in {seen.best['task']}{f': {params}' if params else ''}"
+    where = _named(seen.best.get("tasks", [seen.best["task"]]))
+    metric = cut(seen.best["metric"])
+    return f"best {metric} {_best_value(seen)} in {where}{f': {params}' if params else ''}"
+
+
+def _front(seen: "Status", width: int | None) -> list[Line]:
+    """Return the tasks on the Pareto front, each with its metrics and what varies."""
+    if not seen.front:
+        return []
+    goals = ", ".join(f"{cut(each['name'])} ({each['goal'][:3]})" for each in seen.metrics)
+    noun = "configuration" if any(len(each["tasks"]) > 1 for each in seen.front) else "task"
+    lines = _paragraphs([f"Pareto front of {goals}: {counted(len(seen.front), noun)}"], width)
+    lines += aligned(
+        [
+            [Line(_named(each["tasks"])), *_cells_of(each, seen)]
+            for each in seen.front[:_MOST_ON_FRONT]
+        ],
+        width,
+        shorten=range(len(seen.metrics) + 1, len(seen.metrics) + 1 + len(seen.varying)),
+    )
+    if more := len(seen.front) - _MOST_ON_FRONT:
+        more_tasks = counted(more, "more task") if more > 0 else ""
+        show = command_line("results", seen.sweep, "--pareto")
+        lines += _paragraphs([f"and {more_tasks}: {show}"] if more > 0 else [], width)
+    return lines
+
+
+def _cells_of(point: dict[str, Any], seen: "Status") -> list[Line]:
+    from colabctl.views.columns import flat
+
+    own = flat(point["params"])
+    values = [
+        Line(f"{cut(name)} ").add(f"{value:.6g}", "bold") for name, value in point["values"].items()
+    ]
+    return values + [
+        Line(f"{cut(name)}={_short(own[name])}" if name in own else "") for name in seen.varying
+    ]
+
+
+def _named(tasks: list[str]) -> str:
+    return tasks[0] if len(tasks) == 1 else f"{tasks[0]} to {tasks[-1]}"
+
+
+def _best_value(seen: "Status") -> str:
+    assert seen.best is not None
+    return f"{seen.best['value']:.6g}{seen.best.get('in_words', '')}"
 
 
 def _short(value: object) -> str:

@@ -47,8 +47,9 @@ def results(
         typer.Option(
             "--by",
             metavar="NAMES",
-            help="A row for each group, such as model,dataset: count, best, mean and sd.",
-            show_default="a row for each task",
+            help="A row for each group, such as model,dataset: count, best, mean and sd; config "
+            "is all parameters but the repeats'.",
+            show_default="a row for each task; with repeats, config",
         ),
     ] = None,
     sort: Annotated[
@@ -58,6 +59,21 @@ def results(
             metavar="NAMES",
             help="Sort by these columns; -NAME puts the largest first.",
             show_default="as the tasks; --best and --by, the best first",
+        ),
+    ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto", help="Only the Pareto front: what nothing else beats in all of `metrics`."
+        ),
+    ] = False,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Of several `metrics`, the one that --best and --by go by.",
+            show_default="the sweep's metric",
         ),
     ] = None,
     columns: Annotated[
@@ -108,17 +124,23 @@ def results(
     form = _format(form, output, sweep)
     if follow and output in {None, _STDOUT}:
         raise UserError("--follow keeps a file current; name it with -o FILE")
+    most = _count(best)
+    open_sweep = OpenSweep.named(layout, sweep)
     by_names = names_in(by, "--by")
+    if pareto and (best or by or metric):
+        raise UserError("--pareto is used without --best, --by and --metric")
+    if not (by or columns or sort or pareto) and _by_config(open_sweep, form, best, metric):
+        by_names = ["config"]
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(
-        Query(where, _count(best), names_in(sort, "--sort")),
+        Query(where, most, names_in(sort, "--sort"), pareto),
         by=by_names,
         columns=names_in(columns, "--columns"),
         for_people=form in {"table", "markdown"},
         everything=everything,
+        metric=metric,
         lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),
     )
-    open_sweep = OpenSweep.named(layout, sweep)
     tell_if_archived(open_sweep.layout)
     for sentence in differing(open_sweep.layout, open_sweep.plan):
         tell(f"note: {sentence}")
@@ -135,6 +157,13 @@ def results(
         _follow(open_sweep, view, output, form, force=force)
     for sentence in open_sweep.tasks.damage():  # of the files that were read for the rows
         tell(f"note: {one_line(sentence)}")
+
+
+def _by_config(sweep: "OpenSweep", form: str, best: str | None, metric: str | None) -> bool:
+    """Whether configurations are shown by default: to people, and where the best are asked for."""
+    plan = sweep.plan
+    is_wanted = plan.repeats.count > 1 and (plan.metric or metric) is not None
+    return is_wanted and (form in {"table", "markdown"} or best is not None)
 
 
 def _count(best: str | None) -> int | None:
@@ -210,6 +239,8 @@ def _choosing(view: "View") -> list[str]:
     query = view.query
     options = ["--best", str(query.best)] if query.best is not None else []
     options += ["--where", query.where] if query.where is not None else []
+    options += ["--pareto"] if query.pareto else []
+    options += [f"--metric={view.metric}"] if view.metric is not None else []
     for option, names in (("--by", view.by), ("--sort", query.sort)):
         listed = ",".join(f"`{name}`" if "," in name else name for name in names)
         options += [f"{option}={listed}"] if names else []  # with =, as a name may begin with -
@@ -223,6 +254,8 @@ def _why_none(sweep: "OpenSweep", view: "View") -> str:
     state = sweep.ledger.state
     if not state.finished:
         return "no finished tasks yet"
+    if view.query.pareto:
+        return unreported(sweep.plan, state) or "no task is done yet"
     if view.query.best is not None and not state.counts["done"]:
         return "no task is done yet"
     if view.query.best is not None and (missing := unreported(sweep.plan, state)):

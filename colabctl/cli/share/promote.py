@@ -153,7 +153,13 @@ def _best(
     result, by = chosen(sweep, None, best=True, metric=metric, goal=goal, where=where)
     assert by is not None
     value = result.metrics[by.metric]
-    tell(one_line(f"{result.task} is the best of {sweep.plan.sweep}: {by.metric} {value}"))
+    what = f"{result.task} is the best of {sweep.plan.sweep}"
+    if sweep.plan.repeats.count > 1:
+        what = (
+            f"{result.task} is nearest to the {sweep.plan.repeats.aggregate} of the best "
+            f"configuration of {sweep.plan.sweep}"
+        )
+    tell(one_line(f"{what}: {by.metric} {value}"))
     return from_result(sweep, result, name, by, saves=saves)
 
 

@@ -130,8 +130,8 @@ def _renumbered(event: Event, table: _Table) -> dict[str, Any]:
         return {**body, "task": table.ours(body["task"])}
     if event.kind == "claim":
         body["tasks"] = [[table.ours(index), attempt] for index, attempt in body["tasks"]]
-        if "params" in body:
-            own = {key: value for key, value in body["params"].items() if key.isdecimal()}
-            body["params"] = {str(table.ours(int(key))): value for key, value in own.items()}
+        for part in {"params", "samplers"} & body.keys():
+            own = {key: value for key, value in body[part].items() if key.isdecimal()}
+            body[part] = {str(table.ours(int(key))): value for key, value in own.items()}
         return body
     return {**body, "tasks": [table.ours(index) for index in body["tasks"]]}

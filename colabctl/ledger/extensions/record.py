@@ -180,9 +180,9 @@ def extensions_in(folders: Iterable[Path], plan: Plan) -> list[Extension]:
 def _keys(folder: Path, extension: Extension, plan: Plan) -> tuple[str, ...]:
     """Return what tells the tasks of an extension apart; () if its files have not arrived.
 
-    These are the parameters in a grid, and the number of the draw otherwise.
+    These are the parameters in a grid, and the number of the draw otherwise; and the repeat.
     """
-    own, keys = extension.plan(plan), []
+    own, keys = extension.plan(plan), list[str]()
     try:
         for number in range(own.files):
             content = read_file(folder / "tasks" / f"{number:05d}.jsonl", _LARGEST)
@@ -190,7 +190,8 @@ def _keys(folder: Path, extension: Extension, plan: Plan) -> tuple[str, ...]:
                 task = json.loads(line)
                 values = extension.cells[task["cell"]]["values"]
                 what = task["params"] if plan.method == "grid" else task["trial"]
-                keys.append(json.dumps([values, what], sort_keys=True))
+                repeat = len(keys) % plan.repeats.count
+                keys.append(json.dumps([values, what, repeat], sort_keys=True))
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return ()
     return tuple(keys)
@@ -244,7 +245,7 @@ def extended(plan: Plan, extensions: Sequence[Extension]) -> Plan:
         return plan
     merged: dict[str, dict[str, Any]] = {}
     for cell in (*cells_of(plan), *(cell for each in extensions for cell in each.counted())):
-        own = merged.setdefault(cell_key(cell["values"]), {"values": cell["values"], "tasks": 0})
+        own = merged.setdefault(cell_key(cell["values"]), {**cell, "tasks": 0})
         own["tasks"] += cell["tasks"]
     version = next((each.version for each in reversed(extensions) if each.version), {})
     return replace(

@@ -24,11 +24,13 @@ function bestOf(sweep) {
   if (!best) {
     const finished = sweep.counts.done + sweep.counts.pruned + sweep.counts.failed;
     return el("p", { class: "empty" }, !finished ? "No task has finished yet."
+      : sweep.front.length ? `${counted(sweep.front.length, "task")} on the Pareto front of ${sweep.objectives.map((each) => each.name).join(", ")}.`
+      : sweep.objectives.length ? `No finished task has reported all of ${sweep.objectives.map((each) => each.name).join(", ")}.`
       : sweep.metric ? `No finished task has reported ${sweep.metric}.` : "The sweep names no metric, so there is no best task.");
   }
   return el("div", { class: "best" },
     el("div", { class: "figure" }, el("span", { class: "big" }, short(best.value)),
-      el("span", { class: "what" }, `best ${sweep.metric}`, el("br"), `${best.task}${best.member ? `, by ${best.member}` : ""}`)),
+      el("span", { class: "what" }, `best ${sweep.metric}`, el("br"), `${best.repeats && `${best.repeats.trim()}, `}${best.task}${best.member ? `, by ${best.member}` : ""}`)),
     el("div", { class: "params" }, ...best.params.map(([name, given]) => el("span", { class: "param" }, el("b", {}, name), ` ${/^-?[\d.]+(e-?\d+)?$/i.test(given) ? short(Number(given)) : cut(given, 60)}`))),
     el("pre", { class: "line", tabindex: "0", "aria-label": "The best parameters as options" }, best.line),
     el("div", { class: "buttons" }, copyButton("Copy as options", best.line, "The parameters as --name=value"),

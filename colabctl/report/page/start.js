@@ -20,7 +20,7 @@ drawHead();
 drawBar();
 const finished = ranked.length > 0 || started.length > 0;
 const made = finished
-  ? [bestFigure(), matrixFigure(), parallelFigure(), importanceFigure(), sliceFigure(), curvesFigure(), failuresFigure(), timelineFigure(), tableFigure()]
+  ? [bestFigure(), paretoFigure(), matrixFigure(), parallelFigure(), importanceFigure(), sliceFigure(), curvesFigure(), failuresFigure(), timelineFigure(), tableFigure()]
   : [timelineFigure(), tableFigure()];
 document.getElementById("main").append(...made.filter((one) => one && !(one.id === "best" && !ranked.length) && !(one.id === "slices" && !ranked.length)).map((one) => one.root));
 if (!finished) document.getElementById("main").prepend(el("p", { class: "empty wide" }, "No task has run yet, so there is nothing to draw. Start a worker with colabctl work, and make this page again."));

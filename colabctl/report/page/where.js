@@ -1,4 +1,4 @@
-// The language of `--where` (colabctl/views/where.py): conditions, parsed and never run as code.
+// The language of `--where` (colabctl/views/results/where.py): conditions, parsed and never run as code.
 // parseWhere(text) returns {test(row), names}; it throws WhereError with the place of the mistake.
 
 class WhereError extends Error {

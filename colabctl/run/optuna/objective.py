@@ -42,14 +42,15 @@ def runner(objective: Callable[[Any], Any]) -> Run:
 
     The objective gets the trial with the task's number, in a study with all trials that the
     assignment contains. A parameter in `params` has its value from there. Return values and
-    exceptions mean the same as in Study.optimize: a number is the value, TrialPruned becomes
-    Pruned, and everything else is a failure.
+    exceptions mean the same as in Study.optimize: a number is the value, or a tuple of one for each
+    metric; TrialPruned becomes Pruned, and everything else is a failure.
     """
     past = PastTrials()
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         settings = task.assignment.study
         assert settings is not None
+        names = list(settings["goals"])
         with quiet():
             trial = begin(task, params, past)
         storage = trial.storage
@@ -59,11 +60,11 @@ def runner(objective: Callable[[Any], Any]) -> Run:
         except optuna.TrialPruned as pruned:
             last = storage.last_report()
             if last is not None:
-                task.done(**{settings["metric"]: last})
+                task.done(**{names[0]: last})
             raise Pruned(str(pruned)) from None
         finally:
             task.attributes(storage.attributes)
-        return {settings["metric"]: _value(answer)}
+        return dict(zip(names, _values(answer, names), strict=True))
 
     return run
 
@@ -93,13 +94,27 @@ class _OptimizeReached(BaseException):
     """Not an Exception, because a script might catch those."""
 
 
+def _values(answer: Any, names: Sequence[str]) -> list[float]:
+    """Return the values that Study.tell would read from an objective's return value."""
+    if len(names) == 1:
+        return [_value(answer)]
+    if not isinstance(answer, list | tuple) or len(answer) != len(names):
+        number = len(answer) if isinstance(answer, list | tuple) else 1
+        raise TaskError(
+            f"the objective returned {number} value{'s' * (number != 1)}, but the sweep has "
+            f"{len(names)} metrics; return a tuple of {', '.join(names)}"
+        )
+    return [_value(each) for each in answer]
+
+
 def _value(answer: Any) -> float:
     """Return the value that Study.tell would read from an objective's return value."""
     if isinstance(answer, list | tuple):
         if len(answer) != 1:
             raise TaskError(
-                f"the objective returned {len(answer)} values, but a sweep optimises one: return "
-                "that one, and keep the others with trial.set_user_attr(name, value)"
+                f"the objective returned {len(answer)} values, but the sweep has one metric: list "
+                "all under metrics: in the sweep file, or return that one, and keep the others "
+                "with trial.set_user_attr(name, value)"
             )
         (answer,) = answer
     if answer is None:
@@ -143,9 +158,10 @@ def begin(
     """
     settings = task.assignment.study
     assert settings is not None
-    storage = TaskStorage(task, settings["metric"], params)
+    storage = TaskStorage(task, next(iter(settings["goals"])), params)
     name, own = task.sweep, settings["number"]
-    storage.create_new_study([StudyDirection[settings["goal"].upper()]], name)
+    directions = [StudyDirection[goal.upper()] for goal in settings["goals"].values()]
+    storage.create_new_study(directions, name)
     trials = past.read(settings["trials"])
     examples = None
     if others is None:
@@ -198,7 +214,7 @@ class TaskStorage(InMemoryStorage):
         for example in one_of_each(trials):
             study.param_distribution.update(example.distributions)
         done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-        if done:
+        if done and len(study.directions) == 1:
             choose = max if study.directions[0] == StudyDirection.MAXIMIZE else min
             study.best_trial_id = choose(done, key=_value_of).number
         self.own = own

@@ -69,7 +69,9 @@ class PastTrials:
             distributions = self._alike.setdefault(key, distributions)
             params = {name: parts["params"][name] for name in distributions}
             reports = tuple((step, float(value)) for step, value in parts["reports"])
-            trial = Trial(parts["state"], params, parts["value"], reports)
+            values = parts.get("values")
+            values = None if values is None else tuple(map(float, values))
+            trial = Trial(parts["state"], params, parts["value"], reports, values=values)
             read = PastTrial(frozen(number, trial, params, distributions))
             read.distributions = distributions  # not a copy, see one_of_each
             read._validate()  # noqa: SLF001 - Study.add_trial would do so for each task again

@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from colabctl.errors import UserError
 from colabctl.run.failures.failure import TaskError
+from colabctl.search.learn.nsga2 import NSGAII
 from colabctl.search.learn.samplers import check_libraries
 
 _AHEAD = 7  # trials that a Gaussian process may sample before its own, each as slow as its own
@@ -52,6 +53,8 @@ def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSamp
             return _InTurn(seed=seed, warn_independent_sampling=False)
         case "cmaes":
             return _Replayed(seed, order)
+        case "nsga2":
+            return NSGAII(seed)
         case "qmc":
             return _Numbered(number)
     raise TaskError(f"sampler: {name!r:.40} is unknown; update colabctl on this machine")
@@ -190,7 +193,8 @@ class Settled(PartialFixedSampler):
         self._settled = settled
         self._examples = None
         if examples is not None:
-            self._examples = create_study()
+            several = max((len(each.values or ()) for each in examples), default=1)
+            self._examples = create_study(directions=["minimize"] * max(several, 1))
             self._examples.add_trials(examples)
 
     def infer_relative_search_space(

@@ -7,7 +7,7 @@ of its own with all trials that are known when it starts.
 """
 
 import sys
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -64,7 +64,8 @@ def scheduled(
         settings = task.assignment.study
         assert settings is not None
         with quiet():
-            study = _study(optimizer, task, scheduler["config"], settings["goal"])
+            goals = settings["goals"]
+            study = _study(optimizer, task, scheduler["config"], list(goals.values()))
             sampler, pruner, past, enqueued = None, None, [], []
             if study is not None:
                 sampler, pruner = study.sampler, study.pruner
@@ -89,7 +90,8 @@ def scheduled(
         task.attributes({name: v for name, v in values.items() if chosen.get(name) != v})
         own = Task(
             replace(task.assignment, params=plain_metrics(values), study=None),
-            _Pruning(task, trial, pruner, settings["metric"]),
+            # As in Optuna, a search with several metrics prunes nothing.
+            _Pruning(task, trial, pruner if len(goals) == 1 else None, next(iter(goals))),
         )
         try:
             return run(own.params, own)
@@ -151,7 +153,10 @@ def _suggested(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
 
 
 def _study(
-    optimizer: Callable[[Any], Any] | None, task: Task, config: Mapping[str, Any], goal: str
+    optimizer: Callable[[Any], Any] | None,
+    task: Task,
+    config: Mapping[str, Any],
+    goals: Sequence[str],
 ) -> Study | None:
     """Return the user's study; raise TaskError if it is none, or optimises another way."""
     if optimizer is None:
@@ -169,10 +174,13 @@ def _study(
         kind = type(study).__name__
         raise TaskError(f"scheduler.optimizer returned a {kind}; return an optuna.Study")
     directions = [direction.name.lower() for direction in study.directions]
-    if directions != [goal]:
+    if directions != goals:
+        one = len(goals) == 1
+        have = f"metric has goal: {goals[0]}" if one else f"metrics have the goals {goals}"
+        create = f"direction={goals[0]!r}" if one else f"directions={goals}"
         raise TaskError(
             f"the study of scheduler.optimizer has the directions {directions}, but the sweep's "
-            f"metric has goal: {goal}; create it with direction={goal!r}"
+            f"{have}; create it with {create}"
         )
     return study
 

@@ -78,6 +78,12 @@ def addition(content: Mapping[str, Any], name: str, values: Sequence[Any]) -> Ad
     """
     listed = dict(_listed(_map(content.get("parameters")), ()))
     names = {".".join(part for part in path if part != "parameters"): path for path in listed}
+    if name in _map(content.get("repeat")):
+        raise UserError(
+            f"the sweep repeats each configuration over {name}, and an extension cannot change "
+            "that: finished configurations would lack some of their repeats; declare another sweep "
+            "(--name)"
+        )
     if name not in names:
         ranges = [
             key for key, value in _map(content.get("parameters")).items() if key == name and value

@@ -10,6 +10,7 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
+from colabctl.repeat import Repeat
 from colabctl.search.language import libraries
 from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
@@ -17,10 +18,11 @@ from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import read_exclude, read_foreach
 from colabctl.search.language.links.where import read_where
 from colabctl.search.language.links.zip import read_zip
-from colabctl.search.language.metric import Metric, read_metric
+from colabctl.search.language.metric import Metric, read_metric, read_metrics
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
+from colabctl.search.language.repeat import read_repeat
 from colabctl.search.language.scheduler import (
     Scheduler,
     check_scheduler,
@@ -37,14 +39,14 @@ from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
 
 Method = Literal["grid", "random", "bayes", "optuna"]
-SamplerName = Literal["auto", "tpe", "gp", "cmaes", "qmc"]
+SamplerName = Literal["auto", "tpe", "gp", "cmaes", "qmc", "nsga2"]
 Claims = Literal["eager", "careful"]
 
 _KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
 _KEYS = (
-    *("method", "parameters", "metric", "early_terminate", "run_cap"),
+    *("method", "parameters", "metric", "metrics", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
-    *("foreach", "trials", "exclude", "sampler", "seed"),
+    *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
     *("start_with", "learn_from"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *("notify", "stage", "zip", "where", "scheduler"),
@@ -56,9 +58,6 @@ _WANDB_KEYS = (
     *("notes", "job_type", "prior_runs", "wandb"),
 )
 """Keys of W&B's sweeps, launch jobs and runs that mean nothing here."""
-_REFUSED = {
-    "metrics": "several metrics need W&B's external optimisers; name the main one under metric:",
-}
 _SYNONYMS = {
     "params": "parameters",
     "count": "run_cap",
@@ -69,6 +68,10 @@ _SYNONYMS = {
     "early_stopping": "early_terminate",
     "retries": "max_retries",
     "timeout": "task_timeout",
+    "repeats": "repeat",
+    "n_repeats": "repeat",
+    "seeds": "repeat",
+    "folds": "repeat",
     "constraints": "where",
     "constraint": "where",
 }
@@ -85,12 +88,16 @@ class Declaration:
     name: str | None = None
     description: str | None = None
     metric: Metric | None = None
+    metrics: tuple[Metric, ...] = ()
+    """Several metrics, in place of one."""
     program: str | None = None
     command: tuple[str, ...] | None = None
     foreach: tuple[str, ...] = ()
     trials: int | None = None
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
+    repeat: Repeat | None = None
+    """The tasks of each configuration, if there are several."""
     sampler: SamplerName = "auto"
     """Proposes the parameters of deferred tasks."""
     early_terminate: Rule | None = None
@@ -191,9 +198,10 @@ def _declaration(source: str, top: Fields) -> Declaration:
     """Return the declaration; record problems, whose keys get placeholder values."""
     _check_keys(top)
     method = _method(top)
-    metric = read_metric(top)
+    metric, metrics = read_metric(top), read_metrics(top)
     check_scheduler(top)
-    if (method == "bayes" or is_scheduled(top)) and not top.has("metric"):
+    has_metric = top.has("metric") or top.has("metrics")
+    if (method == "bayes" or is_scheduled(top)) and not has_metric:
         word = top.content["method"]
         top.problem("method", f"{word} needs metric:, as in {{name: val_loss, goal: minimize}}")
     if method == "optuna" and not is_scheduled(top):
@@ -214,12 +222,14 @@ def _declaration(source: str, top: Fields) -> Declaration:
         name=top.text("name") if top.content.get("name") != "" else None,
         description=top.text("description") if top.content.get("description") != "" else None,
         metric=metric,
+        metrics=metrics,
         program=top.text("program"),
         command=read_command(top, space),
         foreach=foreach,
         trials=top.whole("trials", least=1),
         exclude=read_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
+        repeat=read_repeat(top, space, method),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
         start_with=read_start_with(top, space, declared=method != "optuna"),
@@ -245,10 +255,7 @@ def _check_keys(top: Fields) -> None:
     for key in _WANDB_KEYS:
         if top.has(key):
             top.note(key, "used by W&B only, has no effect here")
-    for key, reason in _REFUSED.items():
-        if top.has(key):
-            top.problems.add((key,), reason, key=True)
-    top.look_for_unknown(_KEYS, (*_WANDB_KEYS, *_REFUSED), _SYNONYMS)
+    top.look_for_unknown(_KEYS, _WANDB_KEYS, _SYNONYMS)
 
 
 def _method(top: Fields) -> Method | None:
@@ -270,7 +277,7 @@ def _of_objective(top: Fields, metric: Metric | None) -> Metric | None:
             "program" if top.has("program") else "method",
             'optuna needs the objective as program:, as in "study.py:objective"',
         )
-    return metric if top.has("metric") else Metric("value")
+    return metric if top.has("metric") or top.has("metrics") else Metric("value")
 
 
 def _check_for_notebooks(top: Fields) -> None:
@@ -309,6 +316,8 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         return sampler or "auto"
     if method == "optuna" and sampler == "auto":
         top.problem("sampler", "auto is for method: bayes; name the sampler, as in sampler: tpe")
+    if sampler in ("gp", "cmaes") and top.has("metrics"):
+        top.problem("sampler", f"{sampler} searches for one metric; use tpe or nsga2")
     is_bayes = top.content.get("method") == "bayes"  # W&B's Optuna for method: custom is TPE
     default: SamplerName = "auto" if is_bayes else "tpe"
     missing = libraries.missing(sampler or default)

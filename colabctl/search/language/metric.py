@@ -1,4 +1,4 @@
-"""The key `metric` of a sweep file."""
+"""The keys `metric` and `metrics` of a sweep file."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -39,13 +39,50 @@ def read_metric(top: Fields) -> Metric | None:
         top.problem("metric", "must be a map, as in {name: val_loss, goal: minimize}")
         return None
     fields = Fields(metric, (*top.path, "metric"), top.problems)
+    return _read(fields)
+
+
+def read_metrics(top: Fields) -> tuple[Metric, ...]:
+    """Return the metrics of a sweep file with several; none if problems are recorded."""
+    content = top.content.get("metrics")
+    if content is None:
+        return ()
+    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
+        form = "[{name: accuracy, goal: maximize}, {name: latency, goal: minimize}]"
+        top.problem("metrics", f"must be a list of maps, as in {form}")
+        return ()
+    if top.has("metric"):
+        top.problem("metrics", "cannot be combined with metric:; list all metrics here")
+    if len(content) < 2:
+        top.problem("metrics", "lists the metrics of a sweep with several; write one as metric:")
+        return ()
+    path = (*top.path, "metrics")
+    each_fields = [Fields(each, (*path, i), top.problems) for i, each in enumerate(content)]
+    metrics = [_read(fields) for fields in each_fields]
+    for fields, metric in zip(each_fields, metrics, strict=True):
+        name = metric.name if metric else "this metric"
+        if not fields.has("goal"):
+            top.problems.add(
+                fields.path, f"{name} has no goal; add goal: minimize or goal: maximize"
+            )
+        if fields.has("target"):
+            fields.problem(
+                "target",
+                "a target ends a sweep with one metric, and this one has several; remove it",
+            )
+        if [other and other.name for other in metrics].count(name) > 1:
+            fields.problem("name", f"{name} is listed twice")
+    return tuple(metric for metric in metrics if metric)
+
+
+def _read(fields: Fields) -> Metric | None:
     fields.look_for_unknown(_METRIC_KEYS)
     for key in ("impute", "impute_while_running"):
         if fields.has(key):
             fields.note(key, "has no effect here, ignored")
     name, goal, target = fields.text("name"), _goal(fields), fields.number("target")
     if not fields.has("name"):
-        top.problem("metric", "needs name:, the name under which tasks report it")
+        fields.problems.add(fields.path, "needs name:, the name under which tasks report it")
     return Metric(name, goal, target) if name else None
 
 

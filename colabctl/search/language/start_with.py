@@ -33,6 +33,8 @@ def read_start_with(top: Fields, space: Space, *, declared: bool) -> tuple[Start
     if problems.items:  # the space may lack parameters
         return ()
     parameters = {".".join(path): parameter for path, parameter in space.walk()}
+    repeat = top.content.get("repeat")
+    repeated = repeat if isinstance(repeat, dict) else ()
     points: list[StartPoint] = []
     for i, item in enumerate(raw):
         if len(problems.items) > MOST_SHOWN:
@@ -52,6 +54,8 @@ def read_start_with(top: Fields, space: Space, *, declared: bool) -> tuple[Start
         unknown = [name for name in point if name not in parameters]
         for name in unknown:
             message = f"{name} is not a parameter{did_you_mean(name, parameters)}"
+            if name in repeated:
+                message = f"every point runs with each {name} of repeat:; remove {name} here"
             problems.add(("start_with", i, name), message, key=True)
         try:
             rest = fixed(space, {name: point[name] for name in point if name in parameters})

@@ -14,8 +14,8 @@ from typing import Literal
 from colabctl.search.learn.axes import Level, Listed
 from colabctl.search.learn.trials import Trials
 
-Kind = Literal["auto", "tpe", "gp"]
-Learner = Literal["tpe", "gp"]
+Kind = Literal["auto", "tpe", "gp", "nsga2"]
+Learner = Literal["tpe", "gp", "nsga2"]
 
 MOST_NUMBERS = 20
 """The most numeric parameters of a space that a Gaussian process searches."""
@@ -31,11 +31,14 @@ _MEASURED = 3  # proposals; the fastest counts, as the others may have waited fo
 
 
 class Choice:
-    """Chooses the sampler of each proposal in one cell, and remembers how long proposals took."""
+    """Chooses the sampler of each proposal in one cell, and remembers how long proposals took.
 
-    def __init__(self, level: Level, kind: Kind) -> None:
+    TPE proposes where there are `several` metrics.
+    """
+
+    def __init__(self, level: Level, kind: Kind, *, several: bool = False) -> None:
         self._kind = kind
-        self._fits = fits(level)
+        self._fits = not several and fits(level)
         self._taken: deque[float] = deque(maxlen=_MEASURED)
 
     def of(self, trials: Trials) -> Learner:

@@ -72,7 +72,7 @@ def frozen(
     if state == "pruned":
         last = steps[max(steps)] if steps else math.nan
         value = None if math.isnan(last) else last
-    elif state == "done":
+    elif state == "done" and trial.values is None:
         value = trial.value
         if value is None or math.isnan(value):
             state, value = "failed", None
@@ -81,6 +81,7 @@ def frozen(
         trial_id=number,
         state=trials.TrialState[_STATES[state]],
         value=value,
+        values=trial.values if state == "done" else None,
         datetime_start=_UNDATED,
         datetime_complete=None if state == "running" else _UNDATED,
         params=dict(params or {}),

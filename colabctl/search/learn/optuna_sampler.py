@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
@@ -13,6 +13,7 @@ from colabctl.search.learn.auto import Choice, Kind, Learner, import_torch
 from colabctl.search.learn.axes import Dimension, Level, Listed, Real
 from colabctl.search.learn.believer import believed
 from colabctl.search.learn.cell_draws import CellDraws
+from colabctl.search.learn.nsga2 import NSGAII
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial, Trials
 from colabctl.search.space.discrete import position
@@ -62,19 +63,20 @@ class OptunaSampler:
         self,
         draws: CellDraws,
         level: Level,
-        goal: Goal,
+        goals: Sequence[Goal],
         kind: Kind,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._draws, self._level = draws, level
-        self._choice = Choice(level, kind)
+        self._several = len(goals) > 1
+        self._choice = Choice(level, kind, several=self._several)
         self._clock = clock
         self.proposed_by = "random"
         self._seen: dict[int, tuple[Trial, FrozenTrial | None]] = {}
         self._distributions = {d.name: d.axis.optuna_distribution for d in level.walk()}
         self._storage = _Storage()
         with quiet():
-            optuna.create_study(storage=self._storage, direction=goal, study_name=_STUDY)
+            optuna.create_study(storage=self._storage, directions=list(goals), study_name=_STUDY)
 
     def prepare(self, trials: Trials) -> None:
         """See Sampler."""
@@ -145,10 +147,10 @@ class OptunaSampler:
         learner: Learner,
     ) -> dict[Path, float]:
         weight = 1
-        if learner == "tpe":
-            weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
-        else:
+        if learner == "gp":
             trials = _with_beliefs(searched, trials)
+        elif learner == "tpe" and not self._several:  # of several metrics, a copy adds nothing
+            weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
         self._storage.trials = trials * weight
         sampler = _sampler(learner, self._draws.seed(draw, searched[0].name))
         distributions = {d.name: d.axis.optuna_distribution for d in searched}
@@ -191,6 +193,8 @@ def _done(trial: FrozenTrial, value: float) -> FrozenTrial:
 def _sampler(learner: Learner, seed: int) -> BaseSampler:
     if learner == "gp":
         return GPSampler(n_startup_trials=0, seed=seed)
+    if learner == "nsga2":
+        return NSGAII(seed)
     return TPESampler(
         n_startup_trials=0,
         multivariate=True,

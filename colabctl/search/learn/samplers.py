@@ -6,7 +6,7 @@ knowledge propose the same point, and two trials get different points.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, get_args
 
 from colabctl.errors import UserError
@@ -20,6 +20,8 @@ from colabctl.search.learn.optuna_bridge import import_optuna
 from colabctl.search.learn.trials import Trial, Trials
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import Path
+
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
 
 class Sampler(Protocol):
@@ -42,8 +44,12 @@ class Sampler(Protocol):
         """
 
 
-def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> Sampler:
+def sampler(
+    name: str, space: Space, goal: Goal | Sequence[Goal], seed: int, values: Values
+) -> Sampler:
     """Return the sampler for the cell with these `values` of its foreach parameters.
+
+    `goal` is that of the metric, or of each of several.
 
     Raises UserError for a library that is not installed, ValueError for an unknown name.
     """
@@ -54,15 +60,15 @@ def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> S
     if name == "qmc":
         return Sobol(draws)
     level = level_of(space)
+    goals = [goal] if isinstance(goal, str) else goal
     if name == "cmaes":
         numbers = [d for d in level.searched() if isinstance(d.axis, Real) or d.axis.ordered]
         if len(numbers) > 1:  # it needs two; TPE searches a single number
-            return CovarianceMatrix(draws, level, numbers, goal)
+            return CovarianceMatrix(draws, level, numbers, goals[0])
     import_optuna("method: bayes")
     from colabctl.search.learn.optuna_sampler import OptunaSampler  # noqa: PLC0415 - heavy
 
-    kind: Kind = "auto" if name == "auto" else "gp" if name == "gp" else "tpe"
-    return OptunaSampler(draws, level, goal, kind)
+    return OptunaSampler(draws, level, goals, _KINDS.get(name, "tpe"))
 
 
 def check_libraries(name: str) -> None:

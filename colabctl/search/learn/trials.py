@@ -21,6 +21,7 @@ class Trial:
         reports: intermediate values in the order of the reports
         distributions: of an Optuna objective's parameters, in Optuna's JSON; None for others,
             whose space is declared
+        values: the final metrics of a sweep with several; None if one is missing or no number
         ended: the time of its end, in seconds on a clock that all trials share; None before
         seconds: how long the task ran; None if it has not finished
     """
@@ -31,6 +32,7 @@ class Trial:
     reports: tuple[Report, ...] = ()
     distributions: Mapping[str, Any] | None = None
     ended: float | None = None
+    values: tuple[float, ...] | None = None
     seconds: float | None = None
 
 

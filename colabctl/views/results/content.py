@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from colabctl.ledger import Plan, SweepState
+from colabctl.views.pareto import by_metric, column_of
 from colabctl.views.results import text
 from colabctl.views.results.groups import grouped, with_spread
 from colabctl.views.results.names import Column, Names
-from colabctl.views.results.query import Query, check_metric, choose
+from colabctl.views.results.query import Query, check_metric, check_metrics, choose
 from colabctl.views.results.reports import Report, reports
 from colabctl.views.results.rows import Result, Results
 from colabctl.views.results.table import Table, table
@@ -29,6 +30,7 @@ class View:
             all tasks; and the mean and sd of groups are one column.
         everything: whether columns with the same value in all tasks are kept even so.
         always: columns that are kept even so, of those that every result has.
+        metric: the metric by which the best are chosen and groups compared; the sweep's if None.
         lead: names of columns that come first, by which a file says whose results it holds.
 
     """
@@ -40,6 +42,7 @@ class View:
     everything: bool = False
     always: Collection[str] = ("task", "seconds")
     lead: Sequence[str] = ()
+    metric: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,24 @@ def content(view: View, plan: Plan, state: SweepState, results: Results, names: 
 
     """
     query = view.query
+    if query.pareto:
+        check_metrics(plan)
+    values = None
+    if view.metric is not None and view.metric != plan.metric:
+        plan = by_metric(plan, view.metric)
+        values = column_of(state, view.metric)
     if view.by:
         check_metric(plan, "--by")
-        rows = choose(Query(query.where), results, names, plan, state)
-        groups = grouped(rows, names, view.by, plan, most=query.best, sort=query.sort)
+        rows = choose(Query(query.where, pareto=query.pareto), results, names, plan, state)
+        groups = grouped(
+            rows,
+            names,
+            view.by,
+            plan,
+            most=query.best,
+            sort=query.sort,
+            varying=view.for_people and not view.everything,
+        )
         if view.columns:
             groups = groups.only(view.columns, "--columns")
         elif view.for_people:
@@ -91,7 +108,7 @@ def content(view: View, plan: Plan, state: SweepState, results: Results, names: 
         return Content(plan, groups.count, lambda: groups, partial(text.flat_objects, groups))
     if query.best is not None:
         check_metric(plan, "--best")
-    rows = choose(query, results, names, plan, state)
+    rows = choose(query, results, names, plan, state, values=values)
     second = partial(reports, state, rows.indices)
     if view.columns:
         asked = [names.get(name, "--columns") for name in (*view.lead, *view.columns)]

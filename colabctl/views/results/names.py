@@ -52,7 +52,7 @@ class Names:
 
     def __init__(self, plan: Plan, tasks: TaskFiles, results: Collection[Result]) -> None:
         self._results = results
-        self._metric = plan.metric
+        self._metrics = tuple(plan.goals)
         self._has_read_all = False
         self._names = {kind: Variation() for kind in _KINDS}
         self._members: set[str] = set()
@@ -65,7 +65,7 @@ class Names:
                 self._names["params"].add(flat(params))
         for row in islice(results, _SAMPLE):
             self.add(row)
-        self._expected = {"params": [*(plan.parameters or ())], "metrics": [plan.metric or ""]}
+        self._expected = {"params": [*(plan.parameters or ())], "metrics": [*plan.goals]}
 
     def add(self, row: Result) -> None:
         """Add the names of a result."""
@@ -89,7 +89,7 @@ class Names:
 
         `always` are those to include of the columns that every result has.
         """
-        shown = {("metrics", self._metric), *(("", name) for name in always)}
+        shown = {("", name) for name in always} | {("metrics", name) for name in self._metrics}
         shown |= {("", "member")} if len(self._members) > 1 else set()
         shown |= {("", "version")} if len(self._versions) > 1 else set()
         shown |= {("params", name) for name in self._cells.varying()}

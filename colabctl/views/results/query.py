@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, SweepState
 from colabctl.views.best import best_first
+from colabctl.views.pareto import front
 from colabctl.views.results.names import Column, Names
 from colabctl.views.results.rows import Result, Results
-from colabctl.views.where import parse_where
+from colabctl.views.results.where import parse_where
 
 T = TypeVar("T")
 
@@ -24,22 +25,37 @@ class Query:
     """Which results, and in which order.
 
     Attributes:
-        where: a condition on their values (see views/where.py).
+        where: a condition on their values (see views/results/where.py).
         best: the number of the best ones by the sweep's metric.
         sort: names to sort by, each with - in front for the largest first.
+        pareto: whether only those on the Pareto front of the sweep's metrics are wanted.
 
     """
 
     where: str | None = None
     best: int | None = None
     sort: Sequence[str] = ()
+    pareto: bool = False
 
 
-def choose(query: Query, results: Results, names: Names, plan: Plan, state: SweepState) -> Results:
-    """Return the results that a query is about; raise UserError for a name that no result has."""
+def choose(
+    query: Query,
+    results: Results,
+    names: Names,
+    plan: Plan,
+    state: SweepState,
+    *,
+    values: Sequence[float] | None = None,
+) -> Results:
+    """Return the results that a query is about; raise UserError for a name that no result has.
+
+    The best ones are chosen by the sweep's metric, or by `values` with one for each task.
+    """
     chosen: Sequence[int] = results.indices
-    if query.best is not None:
-        chosen = [index for index, _ in best_first(plan, state)]
+    if query.pareto:
+        chosen = [index for point in front(plan, state) for index in point.tasks]
+    elif query.best is not None:
+        chosen = [index for index, _ in best_first(plan, state, values)]
     if query.where is not None:
         matches = _matches(query.where, results.at(chosen), names)
         chosen = list(islice(matches, query.best))
@@ -119,9 +135,24 @@ def _rank(value: Any) -> tuple[int, Any] | None:
 
 def check_metric(plan: Plan, option: str) -> None:
     """Raise UserError if a sweep has no metric, which an option needs."""
+    if plan.metrics:
+        raise UserError(
+            f"sweep {plan.sweep} has several metrics, so {option} does not know which task is "
+            f"best; choose one with --metric {', '.join(plan.goals)}, or name a task; the tasks "
+            f"that no other one beats in all: colabctl results {plan.sweep} --pareto"
+        )
     if plan.metric is None:
         raise UserError(
             f"sweep {plan.sweep} names no metric, so {option} does not know which task is best; "
             "use --sort with a metric that its tasks report, or add `metric: {name: ..., goal: "
             "...}` to its file and declare it under another name"
+        )
+
+
+def check_metrics(plan: Plan) -> None:
+    """Raise UserError if a sweep has not several metrics, which a Pareto front needs."""
+    if not plan.metrics:
+        raise UserError(
+            f"sweep {plan.sweep} has no Pareto front, since it does not have several metrics; use "
+            "--best, or list its metrics under metrics: and declare it under another name"
         )

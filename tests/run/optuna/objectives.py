@@ -78,8 +78,7 @@ def run(
     """Run an objective as a worker's process does, with input that came as JSON."""
     study = {
         "number": number,
-        "metric": "loss",
-        "goal": goal,
+        "goals": {"loss": goal},
         "sampler": sampler,
         "seed": number if seed is None else seed,
         "trials": [[other, asdict(trial)] for other, trial in (trials or {}).items()],

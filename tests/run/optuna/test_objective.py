@@ -74,7 +74,7 @@ def test_a_parameter_that_is_asked_for_twice_is_recorded_once() -> None:
         assert trial.suggest_float("x", 0, 1) == trial.suggest_float("x", 0, 1)
         return 0.0
 
-    study = {"number": 0, "metric": "loss", "goal": "minimize", "sampler": "tpe", "seed": 0}
+    study = {"number": 0, "goals": {"loss": "minimize"}, "sampler": "tpe", "seed": 0}
     task = Task(Assignment("s", "t", 0, 1, {}, "", study={**study, "trials": []}), recorder)
     runner(objective)({}, task)
     assert len(recorder.suggested_) == 1
@@ -165,7 +165,8 @@ def test_what_optuna_takes_for_a_value_is_one(answer: Any, value: float) -> None
         (
             (0.5, 3),
             (
-                "the objective returned 2 values, but a sweep optimises one: return that one, and "
+                "the objective returned 2 values, but the sweep has one metric: list all under "
+                "metrics: in the sweep file, or return that one, and "
                 "keep the others with trial.set_user_attr(name, value)"
             ),
         ),

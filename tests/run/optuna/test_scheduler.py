@@ -49,7 +49,7 @@ def run(
     names = {key: key if key in functions else None for key in ("optimizer", "search_space")}
     scheduler = {"source": "space.py", "parameters": parameters, "config": METRIC, **names}
     study = {
-        "number": number, "metric": "loss", "goal": "minimize", "sampler": "tpe", "seed": number,
+        "number": number, "goals": {"loss": "minimize"}, "sampler": "tpe", "seed": number,
         "trials": [[other, asdict(trial)] for other, trial in (trials or {}).items()],
     }  # fmt: skip
     recorder = Recorder()

@@ -175,7 +175,7 @@ def test_what_makes_no_sense_is_passed_over() -> None:
         looks.append([each.state.name for each in trial.study.trials[15 : 15 + len(broken)]])
         return curve(trial)
 
-    study = {"number": 60, "metric": "loss", "goal": "minimize", "sampler": "tpe", "seed": 4}
+    study = {"number": 60, "goals": {"loss": "minimize"}, "sampler": "tpe", "seed": 4}
     rows = [[n, asdict(trial)] for n, trial in trials.items()]
     rows += [[15 + n, each] for n, each in enumerate(broken)]
     recorder = Recorder()

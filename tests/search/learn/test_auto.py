@@ -56,6 +56,12 @@ def test_else_it_is_tpe(parameters: dict[str, Any], count: int) -> None:
     assert Choice(level_of(space_of(parameters)), "auto").of(done(count, seconds=60)) == "tpe"
 
 
+@pytest.mark.usefixtures("with_torch")
+def test_several_metrics_are_searched_by_tpe() -> None:
+    choice = Choice(level_of(space_of(TWO)), "auto", several=True)
+    assert choice.of(done(20, seconds=60)) == "tpe"
+
+
 def test_without_torch_it_is_tpe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "find_spec", lambda _: None)
     assert Choice(level_of(space_of(TWO)), "auto").of(done(20, seconds=60)) == "tpe"

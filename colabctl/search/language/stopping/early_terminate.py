@@ -46,6 +46,13 @@ def read_early_terminate(top: Fields, metric: Metric | None) -> Rule | None:
         for path, message in error.faults:
             top.problems.add((*top.path, "early_terminate", *path), message)
         return None
+    if top.has("metrics"):
+        top.problem(
+            "early_terminate",
+            "compares one metric, and this sweep has several; remove it, or name the main one "
+            "under metric:, and report the others too",
+        )
+        return None
     if metric is None:
         if not top.has("metric"):
             top.note("early_terminate", "ignored, since there is no metric: to compare")

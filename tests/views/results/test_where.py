@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.views.where import parse_where
+from colabctl.views.results.where import parse_where
 
 TASK: dict[str, Any] = {
     "lr": 0.005, "model": "svm", "n": 3, "shuffle": True, "val/acc": 0.9, "learning-rate": 0.1,
