@@ -2,7 +2,9 @@
 
 import math
 import os
+import signal
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,10 +25,12 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from colabctl.ledger import Plan
     from colabctl.project.layout import Layout, SweepLayout
+    from colabctl.remote.carrier import Carrier
+    from colabctl.signals import Interruption
 
 _PATIENCE = 30.0  # seconds that --no-wait waits for a folder that does not answer
 
@@ -233,7 +237,7 @@ def work(
             mirror.check_guard(plan)
         approved(plan)
 
-    with shown() as progress:
+    with _hurried(mirror, interrupted), shown() as progress:
         if mirror is not None:
             mirror.tell = progress.tell
         session = Session(
@@ -260,6 +264,16 @@ def work(
                 )
             raise
     end(worked, interrupted)
+
+
+@contextmanager
+def _hurried(mirror: "Carrier | None", interrupted: "Interruption") -> "Iterator[None]":
+    """After a signal such as SIGTERM, try only shortly to carry the last results to a store."""
+    try:
+        yield
+    finally:
+        if mirror is not None and interrupted.number not in (None, signal.SIGINT):
+            mirror.hurry()
 
 
 def _check_no_engine(options: "Mapping[str, object]") -> None:

@@ -26,7 +26,9 @@ from colabctl.stage.copying import StoppedError
 
 UPLOAD = 600.0
 """Seconds for which a worker that ends tries to carry its results."""
+_SHORTLY = 30.0  # the same after a signal, for who sent it may soon end the worker by force
 
+_SLOW = 5.0  # seconds of silence before a line says what is waited for
 _EVERY = 1.0  # seconds between two looks at journals
 _SHARE = 2.0  # a round is followed by a pause of at least this times its own length
 _ALL_EVERY = 30.0  # seconds between two looks at everything
@@ -83,9 +85,19 @@ class Carrier:
         Raises UserError if the store holds another project. If it does not answer, the command
         continues with what is here.
         """
-        self._try(self._first)
+        slow = threading.Timer(_SLOW, self.tell, [f"waiting for {self.remote.url}"])
+        slow.daemon = True
+        slow.start()
+        try:
+            self._try(self._first)
+        finally:
+            slow.cancel()
         self._thread = threading.Thread(target=self._run, daemon=True, name="carrier")
         self._thread.start()
+
+    def hurry(self) -> None:
+        """Let `end` try only shortly, because this process may soon be ended by force."""
+        self.patience = min(self.patience, _SHORTLY)
 
     def end(self) -> None:
         """Carry what is left; raise UserError if a worker's results could not be carried."""
@@ -160,7 +172,7 @@ class Carrier:
             self._say(f"note: {error}; {name} is used as far as it is here")
             return
         if carried.down:
-            self.tell(f"{name}: {len(carried.down):,} files carried here from {self.remote.url}")
+            self.tell(f"{name}: {_files(len(carried.down))} carried here from {self.remote.url}")
         if carried.damaged:
             raise UserError(
                 f"{carried.damaged[0]} in {self.remote.url} is not the file that was recorded; "
@@ -275,3 +287,7 @@ def _changed_within(folder: Path, seconds: float) -> bool:
     now = time.time()
     places = (folder, folder / "journal", *folder.glob("journal/*"))
     return any(each.is_dir() and now - each.stat().st_mtime < seconds for each in places)
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file" + "s" * (number != 1)

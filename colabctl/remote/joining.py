@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def add(layout: Layout, name: str, url: str, moved: Progress) -> Joined:
         is_ours = any(each.name == CONFIG for each in level.files)
         raise UserError(
             f"{address.url} holds a project without an id; to mirror it: colabctl clone "
-            f"{address.url} DIR"
+            f"{shlex.quote(address.url)} DIR"
             if is_ours
             else f"{address.url} is not empty; give a path of its own, such as {address.url}/{name}"
         )
@@ -70,8 +71,10 @@ def add(layout: Layout, name: str, url: str, moved: Progress) -> Joined:
     if there is not None and there != own:
         raise UserError(
             f"{address.url} holds another project; use another path, or mirror that one into a new "
-            f"folder: colabctl clone {address.url} DIR"
+            f"folder: colabctl clone {shlex.quote(address.url)} DIR"
         )
+    if there is None:  # what is known of an earlier content of this store is void
+        bases_file(layout.root).unlink(missing_ok=True)
     probed = probe(store)
     own = own or _new_id(layout, name)
     store.create(PROJECT, (layout.root / PROJECT).read_bytes())
@@ -95,9 +98,10 @@ def clone(url: str, folder: Path, moved: Progress) -> Joined:
         raise UserError(f"{folder} is not an empty folder; {hint}")
     store = open_store(address)
     if store.head(CONFIG) is None:
+        store.level("")  # raises StoreError if there is no such bucket
         raise UserError(
             f"{address.url} holds no project (no {CONFIG}); put one there: colabctl remote add "
-            f"{address.url}, in the folder of the project"
+            f"{shlex.quote(address.url)}, in the folder of the project"
         )
     probed = probe(store)
     own = project_id(store)
@@ -108,9 +112,10 @@ def clone(url: str, folder: Path, moved: Progress) -> Joined:
     forget_remote(folder)  # of an earlier folder with this path
     folder.mkdir(parents=True, exist_ok=True)
     remote = Remote(address.url, own, probed.guard, probed.reason)
-    joined = _joined(Layout(folder.resolve()), remote, store, probed, moved)
-    write_whole(joined.layout.mirror, f"data comes on demand from {address.url}\n".encode())
-    return joined
+    layout = Layout(folder.resolve())
+    make_folder(layout.mirror.parent, parents=True)
+    write_whole(layout.mirror, f"data comes on demand from {address.url}\n".encode())
+    return _joined(layout, remote, store, probed, moved)
 
 
 def _joined(
@@ -137,9 +142,15 @@ def open_mirror(layout: Layout, remote: Remote, moved: Progress = lambda _moved:
 
 
 def check_same_project(mirror: Mirror, remote: Remote) -> None:
-    """Raise UserError if the store holds another project by now; StoreError if it is silent."""
+    """Raise UserError if the store does not hold this project; StoreError if it is silent."""
     there = project_id(mirror.store)
-    if there is not None and there != remote.project:
+    if there is None:
+        raise UserError(
+            f"{remote.url} does not hold this project any more, so nothing was carried; if someone "
+            "emptied the store, put the project there again: colabctl remote add "
+            f"{shlex.quote(remote.url)}"
+        )
+    if there != remote.project:
         raise UserError(
             f"{remote.url} holds another project by now, so nothing was carried; check the URL, "
             "and forget it here: colabctl remote remove"

@@ -238,7 +238,8 @@ class Copier:
             return DamagedError(
                 f"{file.path} is missing, and the manifest of {self._manifest} records it; see "
                 f"what else is: colabctl verify {self._manifest}; bring the originals back: "
-                f"colabctl restore {self._manifest}"
+                f"colabctl restore {self._manifest}; in a mirror of a store, where they are: "
+                f"colabctl sync --data {self._manifest}"
             )
         return UserError(f"cannot stage {self._source}: {describe(error)}")
 

@@ -52,9 +52,19 @@ class S3Server:
 
     def put(self, url: str, data: bytes) -> None:
         """Write an object without colabctl."""
-        bucket, _, name = url.removeprefix("s3://").partition("/")
-        store = S3Store(bucket, endpoint=self.endpoint, client_options={"allow_http": True})
+        store, name = self._store(url)
         obstore.put(store, name, data)
+
+    def empty(self, url: str) -> None:
+        """Delete all objects below a URL without colabctl."""
+        store, prefix = self._store(url)
+        for some in obstore.list(store, prefix):
+            for each in some:
+                obstore.delete(store, each["path"])
+
+    def _store(self, url: str) -> tuple[S3Store, str]:
+        bucket, _, name = url.removeprefix("s3://").partition("/")
+        return S3Store(bucket, endpoint=self.endpoint, client_options={"allow_http": True}), name
 
     def _ask(self, method: str, path: str) -> bytes:
         connection = http.client.HTTPConnection(urlsplit(self.endpoint).netloc)

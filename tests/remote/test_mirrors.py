@@ -279,4 +279,17 @@ def test_a_sweep_of_a_guarded_store_is_refused_where_the_store_is_reached_withou
             record.write_text(text.replace('"guard": "created"', '"guard": "eventual"'))
     refused = other.run("work", "s")
     assert refused.code == 1
-    assert "the claims of sweep s are a log in the project's store, and by way of" in refused.err
+    assert "the claims of sweep s are a log in the project's store, and through" in refused.err
+
+
+def test_a_project_is_put_into_an_emptied_store_again(mirrors: Mirrors, s3: S3Server) -> None:
+    origin = mirrors.origin
+    declare(origin)
+    assert origin.run("work", "s").code == 0
+    s3.empty(mirrors.url)
+    told = origin.run("sync")
+    assert told.code == 1
+    assert "does not hold this project any more, so nothing was carried" in told.err
+    added = origin.run("remote", "add", mirrors.url)
+    assert added.code == 0, added.err
+    assert len(mirrors.clone().results("s")) == 20

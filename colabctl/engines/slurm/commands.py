@@ -18,6 +18,7 @@ _ADVICE = (
     ("time limit", "ask for less: --slurm time=HH:MM:SS; see the limits: sinfo"),
     ("limit", "start fewer with -n, or wait until some of your jobs have ended"),
     ("node configuration", "ask for what a node has; see: sinfo -o '%P %c %m %G'"),
+    ("fetch_config", "this machine knows no cluster; run this on a login node"),
     ("contact", "the cluster does not answer; try again later"),
     ("memory", "ask for what a node has; see: sinfo -o '%P %c %m %G'"),
     ("gres", "ask for what a node has; see: sinfo -o '%P %c %m %G'"),
