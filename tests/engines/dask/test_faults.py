@@ -50,9 +50,10 @@ def test_a_killed_worker_costs_its_attempt_and_no_task_a_retry(
     (marks / "go").touch()
     ended = end(worker)
     assert ended.code == 0, ended.err
-    assert "t000000 runs again: its Dask worker tcp://127.0.0.1:" in ended.err
+    # t000000, or one before it in its handout, whose result had not arrived yet.
+    assert "runs again: its Dask worker tcp://127.0.0.1:" in ended.err
     attempts = {row["task"]: row["attempt"] for row in project.results("kill")}
-    assert attempts == {f"t{n:06}": 2 if n == 0 else 1 for n in range(12)}
+    assert sorted(attempts.values()) == [1] * 11 + [2]
     counts = project.status("kill")
     assert (counts["done"], counts["failed"], counts["duplicates"]) == (12, 0, 0)
 
