@@ -33,7 +33,14 @@ def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
         what = [f"{count:,} new task{'s' * (count != 1)}"] if count else []
         what += [f"version {number} of the program"] if extension.version else []
         ago = format_duration(max(0.0, now - extension.at))
+        if not what:
+            values = sum(len(values) for _, values in extension.values)
+            words = "a value that later trials can have", "values that later trials can have"
+            is_new = values and not extension.dropped
+            what = [words[values > 1] if is_new else "nothing that was not there"]
         yield f"extended by {state.called(extension.member)} {ago} ago: {', '.join(what)}"
+    if (earlier := len(plan.extensions) - _MOST) > 0:
+        yield f"and {earlier} earlier extension{'s' * (earlier != 1)}"
     version = version_of(plan, state)
     ran = Counter(
         version(event.writer)

@@ -134,7 +134,7 @@ def test_the_changed_file_adds_what_is_new_and_declaring_it_again_changes_nothin
             "z is a new parameter, which the declared tasks do not have",
         ),
         (FILE.replace("{values: [1, 2, 3]}", "{parameters: {a: {values: [1]}}}"), "x is {"),
-        (FILE + "seed: 3\n", "seed: is 3, and the sweep was declared with not there"),
+        (FILE + "seed: 3\n", "seed was added: 3"),
         (FILE + "run_cap: 2\n", "an extension takes no tasks away: raise trials: or run_cap:"),
     ],
 )
