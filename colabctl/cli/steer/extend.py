@@ -132,7 +132,7 @@ def run(
         return
     print(plain(one_line(f"{name}: {_outcome(added, asked, plan.total)}")))
     if not added.is_empty:
-        _tell_next(sweep, added)
+        _tell_next(sweep, added, approved=approvals.has(plan.approved.run_digest))
 
 
 def _outcome(added: "Addable", asked: "Asked", total: int) -> str:
@@ -164,22 +164,26 @@ def _new_values(added: "Addable") -> "Iterator[str]":
         yield f"{name} can be {', '.join(some[:_MOST_SHOWN])}{more}"
 
 
-def _tell_next(sweep: "OpenSweep", added: "Addable") -> None:
+def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
     """Say who runs the new tasks, and what keeps them from running."""
     name, ledger = sweep.plan.sweep, sweep.ledger
     ledger.refresh()
     state = ledger.state
-    if state.order != "go":
+    if state.reached_target:
+        tell(f"{name} has reached its target; to run new tasks: {command_line('resume', name)}")
+    elif state.order != "go":
         word = "paused" if state.order == "pause" else "stopped"
         tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")
     elif state.live_workers(ledger.clock.now()):
         tell("workers that run take them without a restart")
-    elif sweep.plan.program is not None:
+    elif added.tasks and approved and sweep.plan.program is not None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
+        who = "the others" if approved else "the others and you"
+        tell(f"{who} approve the new version before they run it: {command_line('trust', name)}")
+    elif not approved and sweep.plan.program is not None:
         tell(
-            "all others approve the new version before they run it, and so do you, unless you had "
-            "approved the sweep: "
+            "you have not approved the program; to run it here, look at it first: "
             f"{command_line('trust', name)}"
         )
 

@@ -283,6 +283,15 @@ def cell_key(values: Mapping[str, Any]) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+def latest_version(plan: Plan) -> tuple[int, Extension] | None:
+    """Return the number of the latest version of a sweep's program, and the extension with it.
+
+    None for a program with one version.
+    """
+    with_version = [each for each in plan.extensions if each.version]
+    return (1 + len(with_version), with_version[-1]) if with_version else None
+
+
 def versions(plan: Plan) -> Iterator[str]:
     """Yield the digests of the versions of a sweep's program, the first one as declared."""
     yield (plan.declared or plan).code_digest

@@ -164,7 +164,8 @@ def test_a_text_is_added_as_it_is_written_and_in_quotes_among_numbers(
 ) -> None:
     declare(project, "b", BRANCHES)
     assert (
-        'tag can be "no", "1e3" ' in say("extend", "b", "--value", "tag=no", "--value", "tag=1e3").out
+        'tag can be "no", "1e3" '
+        in say("extend", "b", "--value", "tag=no", "--value", "tag=1e3").out
     )
     assert 'lr can be "auto" ' in say("extend", "b", "--value", 'lr="auto"').out
 
