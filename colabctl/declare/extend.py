@@ -33,8 +33,8 @@ from colabctl.repeat import Repeat
 from colabctl.search import (
     Addition,
     Declaration,
-    Given,
     InvalidFileError,
+    NewValue,
     additions,
     asked_for,
     read,
@@ -64,7 +64,7 @@ class Asked:
 
     trials: int | None = None
     more: int = 0
-    values: Mapping[str, Sequence[Given]] | None = None
+    values: Mapping[str, Sequence[NewValue]] | None = None
     python: bool = False
     draft: Draft | None = None
     file: Path | None = None
@@ -102,8 +102,8 @@ def asked_in_python(trials: int | str | None, values: Mapping[str, Any] | None) 
     }
     if empty := next((name for name, each in lists.items() if not each), None):
         raise UserError(f"values has no value for {empty}; write values={{{empty!r}: [...]}}")
-    given = {name: [Given(each) for each in some] for name, some in lists.items()}
-    return Asked(number, more, given, python=True)
+    by_name = {name: [NewValue(each) for each in some] for name, some in lists.items()}
+    return Asked(number, more, by_name, python=True)
 
 
 @dataclass(frozen=True)
@@ -356,7 +356,7 @@ def extend(
         approvals: this member's.
         lock: excludes others on this machine, or on all where locks reach them.
         asked: what is asked for.
-        agree: is given what would be added, and may raise an error.
+        agree: is by_name what would be added, and may raise an error.
 
     """
     added = find()

@@ -3,7 +3,7 @@
 from colabctl.search.expansion import Expansion, PlannedTask, expand
 from colabctl.search.language.additions import (
     Addition,
-    Given,
+    NewValue,
     additions,
     asked_for,
     with_additions,
@@ -19,9 +19,9 @@ __all__ = [
     "Cell",
     "Declaration",
     "Expansion",
-    "Given",
     "InvalidFileError",
     "Metric",
+    "NewValue",
     "PlannedTask",
     "Problem",
     "Space",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from colabctl.declare.extend import Addable, Asked
     from colabctl.ledger import Plan
-    from colabctl.search import Given
+    from colabctl.search import NewValue
     from colabctl.work.open_sweep import OpenSweep
 
 _MOST_SHOWN = 5  # tasks, or files
@@ -80,13 +80,13 @@ def extend(
     run(open_sweep, asked, who, dry_run=dry_run, yes=True, as_json=as_json)
 
 
-def _values(texts: list[str]) -> "dict[str, list[Given]]":
+def _values(texts: list[str]) -> "dict[str, list[NewValue]]":
     """Return the values of each parameter, read as in a sweep file."""
-    from colabctl.search import Given
+    from colabctl.search import NewValue
     from colabctl.yamlfile.problems import InvalidFileError
     from colabctl.yamlfile.reader import read_yaml
 
-    values: dict[str, list[Given]] = {}
+    values: dict[str, list[NewValue]] = {}
     for text in texts:
         name, equals, written = text.partition("=")
         name = name.strip()
@@ -98,7 +98,7 @@ def _values(texts: list[str]) -> "dict[str, list[Given]]":
         if problems:
             raise InvalidFileError(problems)
         note = next((each.text for each in document.notes), None)
-        values.setdefault(name, []).append(Given(document.content, written, note))
+        values.setdefault(name, []).append(NewValue(document.content, written, note))
     return values
 
 

@@ -34,7 +34,7 @@ _MOST_SHOWN = 5  # differences
 
 
 @dataclass(frozen=True)
-class Given:
+class NewValue:
     """A value for a parameter.
 
     Attributes:
@@ -95,8 +95,8 @@ def with_additions(content: Mapping[str, Any], extra: Sequence[Addition]) -> dic
             group_columns = columns.setdefault((path[:-1], group), {})
             group_columns[path[-1]] = values
             if len(group_columns) == len(group):
-                given = list(zip(*(group_columns[name] for name in group), strict=False))
-                new = new_rows(rows(level, group), given)
+                item = list(zip(*(group_columns[name] for name in group), strict=False))
+                new = new_rows(rows(level, group), item)
                 for at, name in enumerate(group):
                     _append(level, name, [row[at] for row in new])
                 group_columns.clear()
@@ -116,8 +116,8 @@ def _append(level: dict[str, Any], name: str, values: Sequence[Any]) -> None:
 
 def _group(content: Mapping[str, Any], level: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     """Return the names of the parameters that one goes together with, and its own."""
-    found = (names for _, names in groups(content, level) if path[-1] in names)
-    return next(found, path[-1:]) if _can_be_zipped(path) else path[-1:]
+    matches = (names for _, names in groups(content, level) if path[-1] in names)
+    return next(matches, path[-1:]) if _can_be_zipped(path) else path[-1:]
 
 
 def _can_be_zipped(path: Path) -> bool:
@@ -126,7 +126,7 @@ def _can_be_zipped(path: Path) -> bool:
 
 
 def asked_for(
-    content: Mapping[str, Any], values: Mapping[str, Sequence[Given]], *, python: bool = False
+    content: Mapping[str, Any], values: Mapping[str, Sequence[NewValue]], *, python: bool = False
 ) -> list[Addition]:
     """Return the additions of values to listed parameters, such as lr or optimizer.lr, by name.
 
@@ -157,7 +157,7 @@ def asked_for(
 def _new_rows(
     content: Mapping[str, Any],
     group: tuple[str, ...],
-    values: Mapping[str, Sequence[Given]],
+    values: Mapping[str, Sequence[NewValue]],
     *,
     python: bool,
 ) -> list[Addition]:
@@ -173,11 +173,11 @@ def _new_rows(
             fix = " ".join(
                 f"--value {name}={each}" for name, some in texts.items() for each in some
             )
-        given = next(name for name in group if values.get(name))
-        others = " and ".join(name for name in group if name != given)
+        first = next(name for name in group if values.get(name))
+        others = " and ".join(name for name in group if name != first)
         both = "both" if len(group) == 2 else "all"
         what = "" if 0 in counts else ", as many values of each"
-        raise UserError(f"{given} goes together with {others} (zip); give {both}{what}: {fix}")
+        raise UserError(f"{first} goes together with {others} (zip); give {both}{what}: {fix}")
     parameters = _map(content.get("parameters"))
     columns = [
         [_read(name, values_of(parameters[name]) or [], each, python=python)
@@ -188,8 +188,8 @@ def _new_rows(
     return [((name,), tuple(row[at] for row in new)) for at, name in enumerate(group) if new]
 
 
-def _spelled(given: Given, *, python: bool) -> str:
-    return repr(given.value) if python or given.text is None else given.text.strip()
+def _spelled(item: NewValue, *, python: bool) -> str:
+    return repr(item.value) if python or item.text is None else item.text.strip()
 
 
 def _parameter(content: Mapping[str, Any], name: str) -> tuple[Path, list[Any]]:
@@ -228,25 +228,25 @@ def _in_branches(parameter: Any) -> Iterator[str]:
             yield from (name, *_in_branches(each))
 
 
-def _read(name: str, own: Sequence[Any], given: Given, *, python: bool) -> Any:
+def _read(name: str, own: Sequence[Any], item: NewValue, *, python: bool) -> Any:
     """Return a value; raise UserError if it is of another kind than all that are there."""
-    if given.text is not None and not given.text.strip():
+    if item.text is not None and not item.text.strip():
         raise UserError(f"{name} is empty; write a value, such as --value {name}={shown(own[0])}")
     kinds = {_kind(each) for each in own}
-    if given.is_quoted or len(kinds) != 1 or _kind(given.value) in kinds:
-        return given.value
+    if item.is_quoted or len(kinds) != 1 or _kind(item.value) in kinds:
+        return item.value
     (kind,) = kinds
-    if kind == "a text" and given.text is not None:
-        return given.text.strip()
-    written = f"{_spelled(given, python=python):.60}"
+    if kind == "a text" and item.text is not None:
+        return item.text.strip()
+    written = f"{_spelled(item, python=python):.60}"
     fault = f"{name}: {written} is not {kind}, as the other values of {name} are"
-    number = number_meant(given.value) if isinstance(given.value, str) else None
+    number = number_meant(item.value) if isinstance(item.value, str) else None
     if kind == "a number" and number is not None:
         fix = f"for the number, write {number!r}"
-    elif python or not isinstance(given.value, str):
+    elif python or not isinstance(item.value, str):
         fix = "to add it all the same, change the sweep file, and run: colabctl sweep FILE --extend"
     else:
-        fix = f"for the text, write --value '{name}={shown(given.value)}'"
+        fix = f"for the text, write --value '{name}={shown(item.value)}'"
     raise UserError(f"{fault}; {fix}")
 
 
