@@ -125,7 +125,7 @@ class Sweep:
         self,
         trials: int | str | None = None,
         *,
-        values: Mapping[str, Sequence[Any]] | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> int:
         """Add trials or values; what the sweep has stays, and only new tasks run.
 
@@ -134,7 +134,8 @@ class Sweep:
         Args:
             trials: The new number of tasks for each combination of `foreach`, such as 200; or
                 how many more, such as "+50".
-            values: More values of listed parameters, such as {"dataset": ["covtype"]}.
+            values: More values of listed parameters, such as {"dataset": ["covtype", "wine"]}; what
+                is no list is one value.
 
         Returns:
             The number of new tasks; 0 if the sweep has all of them already.
@@ -144,13 +145,12 @@ class Sweep:
 
         """
         from colabctl.declare.extend import (  # noqa: PLC0415 - as below
-            Asked,
             addable,
+            asked_in_python,
             extend,
-            read_trials,
         )
 
-        project, asked = self.project, Asked(*read_trials(trials, "trials"), values)
+        project, asked = self.project, asked_in_python(trials, values)
         added, _ = extend(
             lambda: addable(
                 project.layout, self.layout, asked, project.config,

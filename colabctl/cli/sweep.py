@@ -212,6 +212,19 @@ def _offer_a_copy(error: UserError, places: list[Path]) -> None:
         tell(f"look at both, then run: {command_line('sweep', str(written))}")
 
 
+def _check_earlier(draft: "Draft", root: Path | None) -> None:
+    """Raise UserError for a sweep in `learn_from` that is not there or does not fit."""
+    from colabctl.declare.planned import earlier
+
+    if not draft.declaration.learn_from:
+        return
+    try:
+        layout, _ = open_project(root)
+    except UserError:  # a dry run needs no project
+        return
+    earlier(draft, layout)
+
+
 def _previewed(
     draft: "Draft", name: str, file: Path, root: Path | None
 ) -> tuple["Preview | None", tuple[str, ...], str]:
@@ -225,6 +238,7 @@ def _previewed(
     from colabctl.declare.preview import places_in, preview
     from colabctl.notebook import injection
 
+    _check_earlier(draft, root)
     places = Places(None, Path.cwd(), file.absolute())
     with suppress(UserError):  # a dry run needs no project
         places = places_in(open_project(root)[0], file, Path.cwd())

@@ -62,7 +62,7 @@ def trust(
     new = approval_of(plan, open_sweep.code(), declared.content(), config, time.time())
     if not as_json:
         before = None if approved else approvals.latest(config.name, plan.sweep, program)
-        _show(plan, new, before if before and before.plan else None)
+        _show(plan, new, before if before and before.plan else None, _version(open_sweep.plan))
     if not approved and (yes or (not as_json and _agreed())):
         approvals.add(new)
         approved = True
@@ -82,7 +82,18 @@ def check_trusted(config: "Config", plan: "Plan") -> None:
     check_approved(plan, approvals.has, lambda name: approvals.latest_plan(config.name, name))
 
 
-def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
+def _version(plan: "Plan") -> str:
+    """Return which version of the program a sweep runs, and who added it; "" for the first."""
+    from colabctl.ledger import latest_version
+
+    if (added := latest_version(plan)) is None:
+        return ""
+    number, extension = added
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(extension.at))
+    return f"version {number} of the program, added by {extension.member} on {when}"
+
+
+def _show(plan: "Plan", new: "Approval", before: "Approval | None", version: str) -> None:
     """Print the code, or the changes since the version that was approved `before`."""
     from rich.console import Console
     from rich.text import Text
@@ -91,6 +102,8 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     declared = time.strftime("%Y-%m-%d %H:%M", time.localtime(plan.declared_at))
     print(plain(one_line(f"sweep {plan.sweep}: {plan.program}, {_KINDS[plan.kind]}")))
     print(plain(one_line(f"declared by {plan.declared_by} on {declared}")))
+    if version:
+        print(plain(one_line(version)))
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
     for line in _keys(new, without=("kind", "program")):

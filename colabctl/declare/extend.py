@@ -30,8 +30,18 @@ from colabctl.project.approvals import Approvals
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.repeat import Repeat
-from colabctl.search import Declaration, addition, additions, read, with_additions
+from colabctl.search import (
+    Addition,
+    Declaration,
+    InvalidFileError,
+    NewValue,
+    additions,
+    asked_for,
+    read,
+    with_additions,
+)
 from colabctl.search.growth import Growth, Had, Wanted, grown, key_of
+from colabctl.search.language.document import from_python
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.rights import make_folder
 from colabctl.sweeps import check_in_use, plan_of, whole_of
@@ -47,13 +57,15 @@ class Asked:
         trials: the new number of configurations for each combination of `foreach`, or None.
         more: or this many more for each.
         values: values of listed parameters, by name.
+        python: whether messages use the words of Python.
         draft: or the changed sweep file; `file` is its path, and `here` the user's current folder.
 
     """
 
     trials: int | None = None
     more: int = 0
-    values: Mapping[str, Sequence[Any]] | None = None
+    values: Mapping[str, Sequence[NewValue]] | None = None
+    python: bool = False
     draft: Draft | None = None
     file: Path | None = None
     here: Path | None = None
@@ -66,11 +78,32 @@ def read_trials(text: str | int | None, what: str) -> tuple[int | None, int]:
     """
     if text is None:
         return None, 0
-    if not re.fullmatch(r"\+?[0-9]{1,9}", f"{text}") or not int(text):
+    if not re.fullmatch(r"\+?[0-9]{1,30}", f"{text}") or not int(text):
+        more = "+50" if what.startswith("-") else '"+50"'
         raise UserError(
-            f"{what} is {text!r:.60}; write the new number, such as 200, or +50 for 50 more"
+            f"{what} is {text!r:.60}; write the new number, such as 200, or {more} for 50 more"
         )
     return (None, int(text)) if f"{text}".startswith("+") else (int(text), 0)
+
+
+def asked_in_python(trials: int | str | None, values: Mapping[str, Any] | None) -> Asked:
+    """Return what a call in Python asks for; raise UserError if it cannot be added to a sweep."""
+    number, more = read_trials(trials, "trials")
+    example = 'values={"dataset": ["covtype"]}'
+    if values is not None and not isinstance(values, Mapping):
+        raise UserError(f"values is {values!r:.60}; write each with its name, as in {example}")
+    if trials is None and not values:
+        raise UserError(f'say what to add: trials=200, trials="+50" or {example}')
+    document, problems = from_python(values or {}, "values")
+    if problems:
+        raise InvalidFileError(problems)
+    lists = {
+        name: each if isinstance(each, list) else [each] for name, each in document.content.items()
+    }
+    if empty := next((name for name, each in lists.items() if not each), None):
+        raise UserError(f"values has no value for {empty}; write values={{{empty!r}: [...]}}")
+    by_name = {name: [NewValue(each) for each in some] for name, some in lists.items()}
+    return Asked(number, more, by_name, python=True)
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,7 @@ class Addable:
     Attributes:
         changed: the files of the program that are new or differ from the version before.
         notes: for the member.
+        runs_each_point: whether the sweep is a grid that runs each of its points once.
 
     """
 
@@ -90,11 +124,12 @@ class Addable:
     code: Code | None = None
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    runs_each_point: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether the sweep has all of it already."""
-        return not self.tasks and self.code is None
+        return not self.tasks and not self.record.values and self.code is None
 
     @property
     def total(self) -> int:
@@ -124,12 +159,14 @@ def addable(
     tasks = task_files(declared, sweep)
     old = declared.declaration()
     if asked.draft is None:
-        extra = [addition(old.content, *each) for each in (asked.values or {}).items()]
-        extra = [(path, values) for path, values in extra if values]
+        extra = asked_for(old.content, asked.values or {}, python=asked.python)
     else:
         extra = additions(old.content, asked.draft.declaration.content, str(asked.file))
         _check_numbers(plan, asked.draft)
-    declaration = read(with_additions(old.content, extra), old.source) if extra else old
+    source = f"sweep {plan.sweep}"
+    declaration = (
+        read(with_additions(old.content, extra), source) if extra else replace(old, source=source)
+    )
     growths = grown(
         declaration,
         dict(_had(plan, tasks)),
@@ -148,15 +185,26 @@ def addable(
                 "values": each.values,
                 "tasks": len(each.trials) * plan.repeats.count,
                 "first": each.first,
+                **({"starts": each.starts} if each.starts else {}),
             }
             for each in growths
         ),
     )
-    result = Addable(sweep, plan, record, tuple(_lines(growths, plan.repeats)))
+    result = Addable(
+        sweep, plan, record, tuple(_lines(growths, plan.repeats)),
+        runs_each_point=_runs_each_point(declaration), notes=tuple(_notes(asked, extra)),
+    )  # fmt: skip
     if asked.draft is None:
         return result
     program = preview(asked.draft, sweep.name, places_in(layout, asked.file, asked.here))
     return _with_version(result, declared, asked.draft, program, layout, config)
+
+
+def _notes(asked: Asked, extra: Sequence[Addition]) -> Iterator[str]:
+    """Yield what may surprise in how new values are read."""
+    for name, some in (asked.values or {}).items():
+        new = [value for path, values in extra if path[-1] == name for value in values]
+        yield from (f"{name}: {each.note}" for each in some if each.note and each.value in new)
 
 
 def _check_numbers(plan: Plan, draft: Draft) -> None:
@@ -175,22 +223,31 @@ def _check_numbers(plan: Plan, draft: Draft) -> None:
 def _wanted(asked: Asked, plan: Plan, declaration: Declaration, writer: str) -> Wanted:
     """Return how many configurations each cell should have; raise UserError for fewer than now."""
     most = max(cell["tasks"] for cell in cells_of(plan)) // plan.repeats.count
-    if asked.trials is not None and asked.trials < most:
-        raise UserError(
-            f"sweep {plan.sweep} has {most} trials already, and --trials is the new number; for "
-            f"{asked.trials} more: --trials +{asked.trials}"
-        )
-    is_whole = declaration.trials is None and declaration.run_cap is None
-    if declaration.method == "grid" and is_whole and (asked.trials or asked.more):
+    if _runs_each_point(declaration) and (asked.trials or asked.more):
+        fix = 'values={"NAME": [VALUE]}' if asked.python else "--value NAME=VALUE"
         raise UserError(
             f"sweep {plan.sweep} is a grid, and runs each of its points once; add values to it: "
-            "--value NAME=VALUE"
+            f"{fix}"
+        )
+    if asked.trials is not None and asked.trials < most:
+        number = asked.trials
+        what, fix = "--trials", f"--trials +{number}"
+        if asked.python:
+            what, fix = "trials", f'trials="+{number}"'
+        raise UserError(
+            f"sweep {plan.sweep} has {most} trials already, and {what} is the new number; for "
+            f"{number} more: {fix}"
         )
     apart = None
     if asked.more and plan.consistency != "coherent":  # another machine may add some now
         digest = hashlib.sha256(writer.encode()).digest()
         apart = _APART * (1 + int.from_bytes(digest[:4]))
     return Wanted(asked.trials, asked.more, apart)
+
+
+def _runs_each_point(declaration: Declaration) -> bool:
+    is_whole = declaration.trials is None and declaration.run_cap is None
+    return declaration.method == "grid" and is_whole
 
 
 def _had(plan: Plan, tasks: TaskFiles) -> Iterator[tuple[str, Had]]:
@@ -299,7 +356,7 @@ def extend(
         approvals: this member's.
         lock: excludes others on this machine, or on all where locks reach them.
         asked: what is asked for.
-        agree: is given what would be added, and may raise an error.
+        agree: is by_name what would be added, and may raise an error.
 
     """
     added = find()

@@ -77,7 +77,7 @@ def planned(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         scheduler=_scheduler(declaration, program),
-        learn_from=_earlier(draft, layout) or None,
+        learn_from=earlier(draft, layout) or None,
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
@@ -92,7 +92,7 @@ def planned(
     )
 
 
-def _earlier(draft: Draft, layout: Layout) -> dict[str, str]:
+def earlier(draft: Draft, layout: Layout) -> dict[str, str]:
     """Return the run digests of the sweeps in `learn_from`, by name.
 
     Raises UserError for a sweep that does not exist, or from which nothing can be learned.

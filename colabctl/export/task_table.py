@@ -4,27 +4,36 @@ import csv
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, stretches, task_name
+from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, stretches, task_name, versions
 from colabctl.views import columns, files
+from colabctl.views.extensions import version_of
 from colabctl.views.task_status import statuses
 
 FIXED = ("task", "index", "cell", "trial", "status")
+_FINISHED = ("done", "pruned", "failed")
 
 
 def as_csv(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> Iterator[str]:
     """Yield the lines of a table with a row for each task, by index; `now` is the ledger time.
 
     Each parameter has a column, as in `results`. It is empty for a task that does not have the
-    parameter, or is deferred and not claimed yet.
+    parameter, or is deferred and not claimed yet. A sweep whose program has several versions has
+    the version that a finished task ran, too.
     """
     rows = _rows(plan, state, tasks)
     names = list(dict.fromkeys(name for _, _, params in rows for name in params))
+    version = version_of(plan, state) if len(list(versions(plan))) > 1 else None
+    fixed = FIXED if version is None else (*FIXED, "version")
     line = csv.writer(_Line(), lineterminator="\n").writerow  # returns what write returns
-    yield line(map(columns.cell, [*FIXED, *columns.titles(FIXED, {"params": names})]))
-    pairs = zip(_rows(plan, state, tasks), statuses(state, now), strict=True)
+    yield line(map(columns.cell, [*fixed, *columns.titles(fixed, {"params": names})]))
+    pairs = zip(_rows(plan, state, tasks), statuses(plan, state, now), strict=True)
     for index, ((cell, trial, params), status) in enumerate(pairs):
         values = (columns.cell(columns.spelled_out(params.get(name))) for name in names)
-        yield line([task_name(index), index, cell, trial, status, *values])
+        ran = []
+        if version is not None:
+            event = state.tasks[index].event if status in _FINISHED else None
+            ran = [columns.cell(None if event is None else version(event.writer))]
+        yield line([task_name(index), index, cell, trial, status, *ran, *values])
 
 
 def _rows(

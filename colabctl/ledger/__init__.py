@@ -7,6 +7,7 @@ from colabctl.ledger.extensions.record import (
     cell_key,
     extended,
     extensions_in,
+    latest_version,
     names_in,
     versions,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "extended",
     "extensions_in",
     "lack",
+    "latest_version",
     "listed",
     "long_leases",
     "meant",

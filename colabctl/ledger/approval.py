@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.ledger.extensions.record import latest_version
 from colabctl.ledger.plan import Plan
 
 
@@ -28,9 +29,16 @@ def check_approved(
 
     `before` returns the keys that the member approved last for a sweep (Plan.covered), or None.
     """
+    added = latest_version(plan)
     plan = plan.approved
     if approved(plan.run_digest):
         return
+    fix = f"look at it and approve it: colabctl trust {shlex.quote(plan.sweep)}"
+    if added is not None:
+        number, extension = added
+        raise UserError(
+            f"{extension.member} has added version {number} of the program of {plan.sweep}; {fix}"
+        )
     old, now = before(plan.sweep), plan.covered
     since = ""
     if old is not None:
@@ -38,8 +46,7 @@ def check_approved(
         since = f"; since you approved it, its plan.json has changed: {changed}"
     raise UserError(
         f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-        f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}{since}); look at it and "
-        f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
+        f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}{since}); {fix}"
     )
 
 

@@ -110,7 +110,7 @@ class _Sweep:
         self.first_cell = self.first_worker = 0
         plan, state = sweep.plan, sweep.ledger.state
         self.now = sweep.ledger.clock.now()
-        self.statuses = statuses(state, self.now)
+        self.statuses = statuses(plan, state, self.now)
         self.causes = failures.causes(state, sweep.tasks)
         self.with_curves = with_curves(plan, state)
         self.division = divide(plan, sweep.tasks)

@@ -1,7 +1,13 @@
 """Sweep files, the spaces that they declare, and the search in them."""
 
 from colabctl.search.expansion import Expansion, PlannedTask, expand
-from colabctl.search.language.additions import Addition, addition, additions, with_additions
+from colabctl.search.language.additions import (
+    Addition,
+    NewValue,
+    additions,
+    asked_for,
+    with_additions,
+)
 from colabctl.search.language.declaration import Declaration, read, read_declared
 from colabctl.search.language.metric import Metric
 from colabctl.search.space.cells import Cell
@@ -15,11 +21,12 @@ __all__ = [
     "Expansion",
     "InvalidFileError",
     "Metric",
+    "NewValue",
     "PlannedTask",
     "Problem",
     "Space",
-    "addition",
     "additions",
+    "asked_for",
     "expand",
     "read",
     "read_declared",

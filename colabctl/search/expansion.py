@@ -62,7 +62,9 @@ class Expansion:
         first = 0
         for number, cell in enumerate(self.cells):
             trials = range(max(some.start - first, 0), min(some.stop - first, cell.tasks))
-            params_of = self._params_of(cell) if trials else None
+            params_of = None
+            if trials:
+                params_of = params_in(cell, self.method, self.seed, self.repeat)
             for trial in trials:
                 assert params_of is not None
                 params = params_of(trial // self.repeat.count)
@@ -71,23 +73,25 @@ class Expansion:
                 yield PlannedTask(first + trial, number, trial, params)
             first += cell.tasks
 
-    def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
-        if self.method == "optuna":
-            return lambda _: None
-        starts = drawn(cell, self.seed)
-        points = points_of(cell.space, self.method)
-        if points and (self.method == "grid" or points.size <= cell.tasks // self.repeat.count):
-            return moved_first(points, starts)
-        sample = None
-        if self.method == "random":
-            sample = cell.space.sampler(uniforms(self.seed, cell.values))
 
-        def at(trial: int) -> Values | None:
-            if trial < len(starts):
-                return starts[trial]
-            return sample(trial) if sample else None
+def params_in(cell: Cell, method: str, seed: int, repeat: Repeat) -> Callable[[int], Values | None]:
+    """Return the parameters of each configuration of a cell, by its number; None for deferred."""
+    if method == "optuna":
+        return lambda _: None
+    starts = drawn(cell, seed)
+    points = points_of(cell.space, method)
+    if points and (method == "grid" or points.size <= cell.tasks // repeat.count):
+        return moved_first(points, starts)
+    sample = None
+    if method == "random":
+        sample = cell.space.sampler(uniforms(seed, cell.values))
 
-        return at
+    def at(trial: int) -> Values | None:
+        if trial < len(starts):
+            return starts[trial]
+        return sample(trial) if sample else None
+
+    return at
 
 
 def expand(

@@ -8,11 +8,12 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.repeat import ONCE, Repeat
-from colabctl.search.expansion import MOST_TASKS, Expansion, points_of
+from colabctl.search.expansion import MOST_TASKS, Expansion, params_in, points_of
 from colabctl.search.language.declaration import Declaration
-from colabctl.search.space.cells import combinations
+from colabctl.search.space.cells import Cell, combinations
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import uniforms
+from colabctl.search.start_points import check_enough, started_at
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,17 @@ class Had:
 
 @dataclass(frozen=True)
 class Growth:
-    """New configurations of a cell: their draws and parameters; None for deferred ones."""
+    """New configurations of a cell: their draws and parameters; None for deferred ones.
+
+    Attributes:
+        starts: how many of them are points of `start_with`, which come first in a new cell.
+
+    """
 
     values: Values
     first: int
     trials: tuple[tuple[int, Values | None], ...]
+    starts: int = 0
 
     def tasks(self, repeat: Repeat) -> Iterator[tuple[int, Values | None]]:
         """Yield the number of each task in the cell, and its parameters; see Repeat."""
@@ -86,21 +93,37 @@ def grown(
     count = (declaration.repeat or ONCE).count
     of_file = {key_of(cell.values): cell.tasks // count for cell in file.cells} if file else {}
     most = max((each.trials for each in had.values()), default=0)
-    result = []
+    targets = []
     for values, space in searches:
         own = had.get(key_of(values), Had(0, 0, lambda: iter(())))
         target = of_file.get(key_of(values))
         if target is None:
             target = _target(declaration, space, own, wanted, most)
-        growth = _new(declaration, values, space, own, target, wanted)
-        if growth.trials:
-            result.append(growth)
-    trials = sum(each.trials for each in had.values()) + sum(len(each.trials) for each in result)
-    total = trials * count
+        targets.append(max(target, own.trials))
+    total = sum(targets) * count
     if total > MOST_TASKS:
         raise UserError(
             f"with these, the sweep would have {total:,} tasks, and {MOST_TASKS:,} is the limit"
         )
+    if (
+        file is None
+        and declaration.run_cap is not None
+        and sum(targets) > max(declaration.run_cap, sum(each.trials for each in had.values()))
+    ):
+        raise UserError(
+            f"run_cap is {declaration.run_cap}; raise it in the file, and run: colabctl sweep FILE "
+            "--extend"
+        )
+    result = []
+    for (values, space), target in zip(searches, targets, strict=True):
+        own = had.get(key_of(values), Had(0, 0, lambda: iter(())))
+        growth = (
+            _new(declaration, values, space, own, target, wanted)
+            if own.trials
+            else _first(declaration, Cell(values, target * count, space))
+        )
+        if growth.trials:
+            result.append(growth)
     return result
 
 
@@ -120,6 +143,17 @@ def _target(declaration: Declaration, space: Space, own: Had, wanted: Wanted, mo
     else:
         target = (own.trials or most) + wanted.more
     return target if size is None else min(target, size)
+
+
+def _first(declaration: Declaration, cell: Cell) -> Growth:
+    """Return the configurations of a new cell, which begins as one in a sweep file does."""
+    repeat = declaration.repeat or ONCE
+    if cell.tasks:
+        cell = started_at(cell, declaration)
+        check_enough(cell, declaration)
+    params = params_in(cell, declaration.method, declaration.seed, repeat) if cell.tasks else None
+    trials = tuple((n, params(n)) for n in range(cell.tasks // repeat.count)) if params else ()
+    return Growth(cell.values, 0, trials, len(cell.starts))
 
 
 def _new(  # noqa: PLR0917 - what one cell has, and what it gets

@@ -21,29 +21,36 @@ def with_starts(cells: Sequence[Cell], declaration: Declaration) -> tuple[Cell, 
     belongs to none, and for more points than a cell has configurations.
     """
     points, source = declaration.start_with, declaration.source
-    repeat = declaration.repeat or ONCE
     if not points:
         return tuple(cells)
-    declared = declaration.method != "optuna"
-    own = [
-        [point for point in points if _belongs(point, cell, declared=declared)] for cell in cells
-    ]
+    started = tuple(started_at(cell, declaration) for cell in cells)
     for i, point in enumerate(points):
-        if not any(point in each for each in own):
+        if not any(point in cell.starts for cell in started):
             raise UserError(
                 f"{source}: start_with[{i}] is in no combination of foreach; change its values"
             )
-    for cell, starts in zip(cells, own, strict=True):
-        configurations = cell.tasks // repeat.count
-        if len(starts) > configurations:
-            what = "task" if repeat is ONCE else "configuration"
-            raise UserError(
-                f"{source}: start_with has {len(starts)} points for {configurations} "
-                f"{what}{'s' * (configurations != 1)}; raise trials:, or remove points"
-            )
-    return tuple(
-        replace(cell, starts=tuple(starts)) for cell, starts in zip(cells, own, strict=True)
-    )
+    for cell in started:
+        check_enough(cell, declaration)
+    return started
+
+
+def started_at(cell: Cell, declaration: Declaration) -> Cell:
+    """Return a cell with the points that it begins with."""
+    declared = declaration.method != "optuna"
+    own = [each for each in declaration.start_with if _belongs(each, cell, declared=declared)]
+    return replace(cell, starts=tuple(own))
+
+
+def check_enough(cell: Cell, declaration: Declaration) -> None:
+    """Raise UserError for more points than a cell has configurations."""
+    repeat = declaration.repeat or ONCE
+    configurations = cell.tasks // repeat.count
+    if len(cell.starts) > configurations:
+        what = "task" if repeat is ONCE else "configuration"
+        raise UserError(
+            f"{declaration.source}: start_with has {len(cell.starts)} points for {configurations} "
+            f"{what}{'s' * (configurations != 1)}; raise trials:, or remove points"
+        )
 
 
 def _belongs(point: Mapping[str, Any], cell: Cell, *, declared: bool) -> bool:

@@ -198,7 +198,8 @@ def progress(
     the exception: `seen_rate`, the tasks per second of late, then limits the rate. It also
     replaces a rate that is unknown. No rate is above what the slots can do.
     """
-    columns, stopped = state.columns, state.order == "stop"
+    columns = state.columns
+    stopped = task_status.waits_as(plan, state) == "cancelled"
     held = [0] * len(division.values)
     running: list[list[float]] = [[] for _ in division.values]  # seconds
     for worker, indices in task_status.held_tasks(state, now).items():

@@ -1,5 +1,6 @@
 """What was added to a sweep, and which version of its program a task ran."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -33,7 +34,21 @@ def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
         what = [f"{count:,} new task{'s' * (count != 1)}"] if count else []
         what += [f"version {number} of the program"] if extension.version else []
         ago = format_duration(max(0.0, now - extension.at))
+        if not what:
+            values = sum(len(values) for _, values in extension.values)
+            words = "a value that later trials can have", "values that later trials can have"
+            is_new = values and not extension.dropped
+            what = [words[values > 1] if is_new else "nothing that was not there"]
         yield f"extended by {state.called(extension.member)} {ago} ago: {', '.join(what)}"
+    if (earlier := len(plan.extensions) - _MOST) > 0:
+        yield f"and {earlier} earlier extension{'s' * (earlier != 1)}"
+    if waits_beyond_target(plan, state):
+        left = state.total - state.finished
+        yield (
+            f"the target is reached, so {left:,} task{'s' * (left != 1)} of {plan.sweep} "
+            f"wait{'s' * (left == 1)}; to run {'them' if left != 1 else 'it'}: "
+            f"colabctl resume {shlex.quote(plan.sweep)}"
+        )
     version = version_of(plan, state)
     ran = Counter(
         version(event.writer)
@@ -44,6 +59,14 @@ def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
         counts = sorted(ran.items(), key=str)
         each = ", ".join(f"version {number} in {count:,}" for number, count in counts)
         yield f"finished tasks: {each}"
+
+
+def waits_beyond_target(plan: Plan, state: SweepState) -> bool:
+    """Whether tasks wait that the sweep got after it had reached its target."""
+    if not plan.extensions or not state.reached_target or state.finished == state.total:
+        return False
+    ended = [each.t for index in state.reached if (each := state.tasks[index].event) is not None]
+    return any(each.total and each.at > min(ended, default=0.0) for each in plan.extensions)
 
 
 def _versions_until(plan: Plan) -> Iterator[int]:

@@ -20,7 +20,7 @@ from colabctl.views import task_status
 from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
-from colabctl.views.extensions import sentences
+from colabctl.views.extensions import sentences, waits_beyond_target
 from colabctl.views.pareto import described
 from colabctl.views.repeats import in_words
 from colabctl.views.steering import decisions
@@ -151,7 +151,7 @@ def status(
     """
     state = ledger.state
     now = ledger.clock.now()
-    counts = task_status.counts(state, now)
+    counts = task_status.counts(plan, state, now)
     held = task_status.held_tasks(state, now)
     recent = recent_rate(state, now)
     division = division or divide(plan, tasks)
@@ -160,7 +160,7 @@ def status(
     front = described(plan, state, tasks)
     return Status(
         sweep=plan.sweep,
-        state=_state(state, now),
+        state=_state(plan, state, now),
         total=state.total,
         pending=counts["pending"],
         claimed=counts["claimed"],
@@ -210,7 +210,9 @@ def _failures(state: SweepState, tasks: TaskFiles) -> list[dict[str, Any]]:
     return summary(causes(state, tasks))
 
 
-def _state(state: SweepState, now: float) -> str:
+def _state(plan: Plan, state: SweepState, now: float) -> str:
+    if waits_beyond_target(plan, state):
+        return "stopped"
     if state.finished == state.total or state.reached_target:
         return "finished"
     if state.order != "go":

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from colabctl.ledger import STATUSES, Status, SweepState
+from colabctl.ledger import STATUSES, Plan, Status, SweepState
+from colabctl.views.extensions import waits_beyond_target
 
 _FINISHED: tuple[Status, ...] = ("done", "pruned", "failed", "cancelled")
 
@@ -20,7 +21,7 @@ def held_tasks(state: SweepState, now: float) -> dict[str, list[int]]:
     }
 
 
-def counts(state: SweepState, now: float) -> Counter[str]:
+def counts(plan: Plan, state: SweepState, now: float) -> Counter[str]:
     """Return how many tasks have each of the statuses that `statuses` returns."""
     finished: Counter[str] = Counter({status: state.counts[status] for status in _FINISHED})
     waiting = state.total - finished.total()
@@ -29,22 +30,24 @@ def counts(state: SweepState, now: float) -> Counter[str]:
         finished["running"] += running
         finished["claimed"] += len(indices) - running
         waiting -= len(indices)
-    finished[_waiting(state)] += waiting
+    finished[waits_as(plan, state)] += waiting
     return finished
 
 
-def _waiting(state: SweepState) -> str:
-    return "cancelled" if state.order == "stop" else "pending"
+def waits_as(plan: Plan, state: SweepState) -> str:
+    """Return the status of tasks that no one has started: pending, or cancelled after a stop."""
+    is_stopped = state.order == "stop" and not waits_beyond_target(plan, state)
+    return "cancelled" if is_stopped else "pending"
 
 
-def statuses(state: SweepState, now: float) -> list[str]:
+def statuses(plan: Plan, state: SweepState, now: float) -> list[str]:
     """Return the status of each task at ledger time `now`.
 
     Finished tasks are done, pruned, failed or cancelled. Of the tasks that a writer holds, as many
     as it has jobs are running; the rest are claimed. All others are pending, or cancelled too if
     the sweep was stopped.
     """
-    waiting = _waiting(state)
+    waiting = waits_as(plan, state)
     names = [status if status in _FINISHED else waiting for status in STATUSES]
     statuses = [names[code] for code in state.columns.statuses]
     for name, indices in held_tasks(state, now).items():

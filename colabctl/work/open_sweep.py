@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from colabctl.ledger import (
     names_in,
     open_ledger,
     params_of,
+    stretches,
     task_name,
 )
 from colabctl.project.layout import Layout, SweepLayout
@@ -291,8 +291,7 @@ def _made_at(plan: Plan) -> float:
 
 def _starts(plan: Plan) -> Iterator[int]:
     """Yield the tasks with the points of `start_with`, which are the first of each cell."""
-    cells = (plan.declared or plan).cells  # those of extensions have none
-    ends = accumulate(cell["tasks"] for cell in cells)
-    for end, cell in zip(ends, cells, strict=True):
-        some = cell.get("starts", 0) * plan.repeats.count
-        yield from range(end - cell["tasks"], end)[:some]
+    places = stretches(plan)
+    for number, cell in enumerate(plan.cells):
+        if some := cell.get("starts", 0) * plan.repeats.count:
+            yield from places.tasks(number)[:some]

@@ -141,13 +141,21 @@ class Session:
                     if tally.ending in _FINAL:
                         return list(worked.values())
                     if tally.ending == "extended":
-                        tell(f"sweep {name} was extended; this worker continues with all its tasks")
+                        tell(f"sweep {name} was extended; {self._after_extension(sweep)}")
                     elif tally.ending != "nothing to do" or not self.limits.wait:
                         waiting.remove(sweep)
                 if len(waiting) > 1:
                     self.interrupted.wait(_POLL)
                 waiting = [self._reopen(sweep) for sweep in waiting]
         return list(worked.values())
+
+    def _after_extension(self, sweep: OpenSweep) -> str:
+        """Return what a worker does that does not know the latest extension of its sweep."""
+        try:
+            self.check(self._reopen(sweep).plan)
+        except UserError:
+            return "this worker ends, as you have not approved the new version of the program"
+        return "this worker continues with all its tasks"
 
     def _reopen(self, sweep: OpenSweep) -> OpenSweep:
         """Open a sweep again, for a new worker; return it unchanged if the folder is away."""

@@ -91,7 +91,7 @@ def test_statuses_of_tasks_add_up_to_the_counts_of_status(
     file.write_text(file.read_text().replace('"lease": 30.0', f'"lease": {lease}'))
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep("s"))
     sweep.ledger.refresh()
-    counts = Counter(statuses(sweep.ledger.state, sweep.ledger.clock.now()))
+    counts = Counter(statuses(sweep.plan, sweep.ledger.state, sweep.ledger.clock.now()))
     shown: dict[str, Any] = project.status("s")
     assert counts == Counter(
         {state: shown[state] for state in ("pending", "claimed", "running", "done", "failed", "pruned", "cancelled")}

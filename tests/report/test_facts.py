@@ -124,7 +124,7 @@ def test_a_sample_has_the_needed_tasks_and_no_more_than_asked(project: Project) 
     bench(project, 10)
     sweep = opened(project, "bench")
     state = sweep.ledger.state
-    chosen = sample(sweep.plan, state, statuses(state, START), 60, needed=[7, 8])
+    chosen = sample(sweep.plan, state, statuses(sweep.plan, state, START), 60, needed=[7, 8])
     assert len(chosen) == len(set(chosen)) == 60
     assert {7, 8} <= set(chosen)
     assert chosen == sorted(chosen)

@@ -22,8 +22,11 @@ from colabctl.cli.terminal import command_line, counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from colabctl.declare.extend import Addable, Asked
     from colabctl.ledger import Plan
+    from colabctl.search import NewValue
     from colabctl.work.open_sweep import OpenSweep
 
 _MOST_SHOWN = 5  # tasks, or files
@@ -77,13 +80,25 @@ def extend(
     run(open_sweep, asked, who, dry_run=dry_run, yes=True, as_json=as_json)
 
 
-def _values(texts: list[str]) -> dict[str, list[Any]]:
-    from colabctl.cli.try_task import assigned
+def _values(texts: list[str]) -> "dict[str, list[NewValue]]":
+    """Return the values of each parameter, read as in a sweep file."""
+    from colabctl.search import NewValue
+    from colabctl.yamlfile.problems import InvalidFileError
+    from colabctl.yamlfile.reader import read_yaml
 
-    values: dict[str, list[Any]] = {}
+    values: dict[str, list[NewValue]] = {}
     for text in texts:
-        name, each = assigned(text, "--value", "dataset=covtype")
-        values.setdefault(name, []).append(each)
+        name, equals, written = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise UserError(
+                f"--value {text!r:.60}: write NAME=VALUE, such as --value dataset=covtype"
+            )
+        document, problems = read_yaml(written, f"--value {name}")
+        if problems:
+            raise InvalidFileError(problems)
+        note = next((each.text for each in document.notes), None)
+        values.setdefault(name, []).append(NewValue(document.content, written, note))
     return values
 
 
@@ -106,7 +121,7 @@ def run(
         writer=writer_name(member), member=member, now=time.time(),
     )  # fmt: skip
     if dry_run:
-        _show(find(), as_json)
+        _show(find(), asked, as_json)
         return
     approvals = approvals_for(sweep.root, os.environ)
     added, plan = write(
@@ -115,30 +130,60 @@ def run(
     if as_json:
         print_json(_summary(added, plan))
         return
+    print(plain(one_line(f"{name}: {_outcome(added, asked, plan.total)}")))
+    if not added.is_empty:
+        _tell_next(sweep, added, approved=approvals.has(plan.approved.run_digest))
+
+
+def _outcome(added: "Addable", asked: "Asked", total: int) -> str:
+    """Return what a sweep gets, on one line."""
     if added.is_empty:
-        print(f"{name}: {counted(plan.total, 'task')}, nothing new")
-        return
+        if not asked.values or asked.trials or asked.more:
+            return f"{counted(total, 'task')}, nothing new"
+        there = [
+            f"{name}={each.value if each.text is None else each.text.strip()}"
+            for name, some in asked.values.items() for each in some
+        ]  # fmt: skip
+        return f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already; nothing new"
     version = ", a new version of the program" if added.code is not None else ""
-    print(f"{name}: {counted(len(added.tasks), 'new task')}, {plan.total} in all{version}")
-    _tell_next(sweep, added)
+    if added.tasks or not added.record.values:
+        return f"{counted(len(added.tasks), 'new task')}, {total} in all{version}"
+    new = ", ".join(_new_values(added))
+    why = "where or exclude leaves it out" if added.runs_each_point else "add some with --trials +N"
+    return f"{new} from now on; no new task: {why}{version}"
 
 
-def _tell_next(sweep: "OpenSweep", added: "Addable") -> None:
+def _new_values(added: "Addable") -> "Iterator[str]":
+    """Yield which values each parameter can have now."""
+    from colabctl.yamlfile.problems import shown
+
+    for path, values in added.record.values:
+        name = ".".join(part for part in path if part not in ("parameters", "choices"))
+        some = [shown(each[0] if isinstance(each, list) else each) for each in values]
+        more = f" and {len(some) - _MOST_SHOWN:,} more" if len(some) > _MOST_SHOWN else ""
+        yield f"{name} can be {', '.join(some[:_MOST_SHOWN])}{more}"
+
+
+def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
     """Say who runs the new tasks, and what keeps them from running."""
     name, ledger = sweep.plan.sweep, sweep.ledger
     ledger.refresh()
     state = ledger.state
-    if state.order != "go":
+    if state.reached_target:
+        tell(f"{name} has reached its target; to run new tasks: {command_line('resume', name)}")
+    elif state.order != "go":
         word = "paused" if state.order == "pause" else "stopped"
         tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")
     elif state.live_workers(ledger.clock.now()):
         tell("workers that run take them without a restart")
-    elif sweep.plan.program is not None:
+    elif added.tasks and approved and sweep.plan.program is not None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
+        who = "the others" if approved else "the others and you"
+        tell(f"{who} approve the new version before they run it: {command_line('trust', name)}")
+    elif not approved and sweep.plan.program is not None:
         tell(
-            "all others approve the new version before they run it, and so do you, unless you had "
-            "approved the sweep: "
+            "you have not approved the program; to run it here, look at it first: "
             f"{command_line('trust', name)}"
         )
 
@@ -156,13 +201,13 @@ def _agree(added: "Addable", *, yes: bool) -> None:
     confirm("freeze it as a new version, which all tasks run from now on?", yes=yes)
 
 
-def _show(added: "Addable", as_json: bool) -> None:
+def _show(added: "Addable", asked: "Asked", as_json: bool) -> None:
     if as_json:
         print_json(_summary(added, None))
         return
-    version = ", a new version of the program" if added.code is not None else ""
-    tasks = counted(len(added.tasks), "new task")
-    print(f"{added.plan.sweep}: {tasks}, {added.total} in all{version}")
+    for note in added.notes:
+        tell(f"note: {note}")
+    print(plain(one_line(f"{added.plan.sweep}: {_outcome(added, asked, added.total)}")))
     for task in added.tasks[:_MOST_SHOWN]:
         params = "(chosen when it is claimed)" if task.params is None else f"{task.params}"
         print(plain(one_line(f"  {params}")))

@@ -49,7 +49,7 @@ class Extension:
         after: the names of the extensions that its writer knew.
         values: values that parameters got, each as [path, values]; a path is a list of names.
         cells: {"values": {...}, "tasks": n, "first": number of the first draw} for its tasks, in
-            order.
+            order; a new cell may have "starts", the number of its points of `start_with`.
         task_digests: SHA-256 of each of its task files.
         version: the keys of the plan that a changed program gives; {} for the same program.
         keys: what tells its tasks apart, where another one was written at the same time; not in
@@ -88,7 +88,8 @@ class Extension:
             own = range(first, first + cell["tasks"])
             first = own.stop
             lost = sum(each in own for each in self.dropped)
-            yield {"values": cell["values"], "tasks": cell["tasks"] - lost}
+            starts = {"starts": cell["starts"]} if "starts" in cell else {}
+            yield {"values": cell["values"], "tasks": cell["tasks"] - lost, **starts}
 
     def encode(self) -> bytes:
         """Return the bytes of extension.json."""
@@ -139,7 +140,8 @@ def _cell(cell: Any) -> Mapping[str, Any]:
     match cell:
         case {"values": dict(), "tasks": int(tasks), "first": int(first)}:
             if 0 < tasks <= MOST_TASKS and first >= 0:
-                return {key: cell[key] for key in ("values", "tasks", "first")}
+                keys = ("values", "tasks", "first", "starts")
+                return {key: cell[key] for key in keys if key in cell}
     raise TypeError(f"{cell!r:.60} is not a cell")
 
 
@@ -246,6 +248,8 @@ def extended(plan: Plan, extensions: Sequence[Extension]) -> Plan:
     merged: dict[str, dict[str, Any]] = {}
     for cell in (*cells_of(plan), *(cell for each in extensions for cell in each.counted())):
         own = merged.setdefault(cell_key(cell["values"]), {**cell, "tasks": 0})
+        if not own["tasks"]:
+            own |= {**cell, "tasks": 0}
         own["tasks"] += cell["tasks"]
     version = next((each.version for each in reversed(extensions) if each.version), {})
     return replace(
@@ -277,6 +281,15 @@ def cells_of(plan: Plan) -> Sequence[Mapping[str, Any]]:
 def cell_key(values: Mapping[str, Any]) -> str:
     """Return what two cells with the same values have in common."""
     return json.dumps(values, sort_keys=True)
+
+
+def latest_version(plan: Plan) -> tuple[int, Extension] | None:
+    """Return the number of the latest version of a sweep's program, and the extension with it.
+
+    None for a program with one version.
+    """
+    with_version = [each for each in plan.extensions if each.version]
+    return (1 + len(with_version), with_version[-1]) if with_version else None
 
 
 def versions(plan: Plan) -> Iterator[str]:

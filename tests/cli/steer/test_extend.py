@@ -134,7 +134,7 @@ def test_the_changed_file_adds_what_is_new_and_declaring_it_again_changes_nothin
             "z is a new parameter, which the declared tasks do not have",
         ),
         (FILE.replace("{values: [1, 2, 3]}", "{parameters: {a: {values: [1]}}}"), "x is {"),
-        (FILE + "seed: 3\n", "seed: is 3, and the sweep was declared with not there"),
+        (FILE + "seed: 3\n", "seed was added: 3"),
         (FILE + "run_cap: 2\n", "an extension takes no tasks away: raise trials: or run_cap:"),
     ],
 )
@@ -182,8 +182,12 @@ def test_a_changed_program_is_a_new_version_that_others_approve(
         "work", "s", COLABCTL_MEMBER="ben", COLABCTL_APPROVALS=str(project.root.parent / "b")
     )
     assert unapproved.code == 1
-    assert "neither declared nor approved" in unapproved.err
+    assert unapproved.err == (
+        "colabctl: ana has added version 2 of the program of s; look at it and approve it: "
+        "colabctl trust s\n"
+    )
     shown = say("trust", "s", "--yes", COLABCTL_APPROVALS=str(project.root.parent / "b"))
+    assert "version 2 of the program, added by ana on" in shown.out
     assert "10 * params['x']" in shown.out
     worked = say(
         "work", "s", COLABCTL_MEMBER="ben", COLABCTL_APPROVALS=str(project.root.parent / "b")
@@ -200,6 +204,10 @@ def test_a_changed_program_is_a_new_version_that_others_approve(
     assert "version 2 of the program" in steering
     assert "version 1 in 3, version 2 in 1" in steering
     assert "version" in say("results", "s").out.split("\n")[0]
+    table = say("export", "s", "--to", "csv").out.splitlines()
+    assert (table[0], table[1], table[4]) == (
+        "task,index,cell,trial,status,version,x", "t000000,0,0,0,done,1,1", "t000003,3,0,3,done,2,4"
+    )  # fmt: skip
 
 
 def test_a_task_of_an_extension_is_run_again_discarded_and_promoted_like_others(
@@ -271,6 +279,76 @@ def test_a_new_version_of_a_sweep_that_its_author_never_approved_is_not_approved
     assert say("sweep", str(file)).code == 0
     project.write("notebooks/ana/train.py", TRAIN + "# new\n")
     ben = {"COLABCTL_MEMBER": "ben", "COLABCTL_APPROVALS": str(project.root.parent / "b")}
-    assert say("sweep", str(file), "--extend", "--yes", **ben).code == 0
-    refused(say("work", "s", **ben), "neither declared nor approved")
-    refused(say("work", "s"), "neither declared nor approved")
+    extended = say("sweep", str(file), "--extend", "--yes", **ben)
+    assert extended.code == 0
+    assert "the others and you approve the new version before they run it" in extended.err
+    assert "run them" not in extended.err
+    for own in (ben, {}):
+        refused(say("work", "s", **own), "ben has added version 2 of the program of s")
+
+
+def test_a_worker_that_may_not_run_a_new_version_says_so_and_ends(
+    project: Project, say: Say, file: Path
+) -> None:
+    declare(project, "s", FILE, WAITS.format(project.root))
+    ben = {"COLABCTL_APPROVALS": str(project.root.parent / "b")}
+    assert say("trust", "s", "--yes", **ben).code == 0
+    worker = project.start("work", "s", member="ben", **ben)
+    until((project.root / "at-3").exists)
+    file.write_text(FILE.replace("[1, 2, 3]", "[1, 2, 3, 4]"))
+    project.write("notebooks/ana/train.py", TRAIN)
+    project.write("train.py", TRAIN)
+    assert say("sweep", str(file), "--extend", "--yes").code == 0
+    project.write("go", "")
+    ended = end(worker)
+    assert ended.code == 1
+    assert "this worker ends, as you have not approved the new version" in ended.err
+    assert "ana has added version 2 of the program of s" in ended.err
+    assert "continues" not in ended.err
+
+
+def test_someone_who_has_not_approved_the_program_is_not_told_to_run_it(
+    project: Project, say: Say
+) -> None:
+    declare(project, "s", FILE)
+    ben = {"COLABCTL_MEMBER": "ben", "COLABCTL_APPROVALS": str(project.root.parent / "b")}
+    said = say("extend", "s", "--value", "x=4", **ben)
+    assert said.out == "s: 1 new task, 4 in all\n"
+    assert said.err == (
+        "you have not approved the program; to run it here, look at it first: colabctl trust s\n"
+    )
+
+
+def test_a_sweep_that_has_reached_its_target_says_that_new_tasks_wait(
+    project: Project, say: Say
+) -> None:
+    text = FILE.replace("{name: y}", "{name: y, goal: minimize, target: 1}")
+    declare(project, "early", text)
+    assert say("work", "early").code == 0
+    assert project.status("early")["state"] == "finished"
+    said = say("extend", "early", "--value", "x=9")
+    assert said.err == ("early has reached its target; to run new tasks: colabctl resume early\n")
+    seen = project.status("early")
+    assert (seen["state"], seen["cancelled"]) == ("stopped", 0)
+    assert "the target is reached, so" in " ".join(seen["steering"])
+    assert say("resume", "early").code == 0
+    assert say("work", "early").code == 0
+    assert 9 in [each["x"] for each in params(project, "early")]
+
+
+def test_status_counts_the_extensions_that_it_does_not_list(project: Project, say: Say) -> None:
+    declare(project, "s", FILE)
+    for value in range(4, 9):
+        assert say("extend", "s", "--value", f"x={value}").code == 0
+    shown = project.status("s")["steering"]
+    assert sum("extended by ana" in each for each in shown) == 3
+    assert "and 2 earlier extensions" in shown
+
+
+def test_a_dry_run_checks_the_sweeps_to_learn_from(project: Project, say: Say, file: Path) -> None:
+    pytest.importorskip("optuna")
+    text = (
+        RANDOM.format(trials=2).replace("random", "bayes").replace("name: y", "name: y, goal: max")
+    )
+    file.write_text(text.replace("goal: max", "goal: maximize") + "learn_from: [gone]\n")
+    refused(say("sweep", str(file), "--dry-run"), "learn_from", "gone")
