@@ -43,18 +43,9 @@ from colabctl.work.worker import Worker
 
 # Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset(
-    {
-        "interrupted",
-        "dismissed",
-        "gone",
-        "max-time",
-        "max-tasks",
-        "full",
-        "short",
-        "unwritable",
-        "silent",
-    }
-)
+    {"interrupted", "dismissed", "gone", "max-time", "max-tasks", "full", "short", "unwritable",
+     "silent"}
+)  # fmt: skip
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
 
