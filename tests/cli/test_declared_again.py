@@ -116,14 +116,14 @@ def test_a_file_that_was_added_to_the_code_never_runs(
 def test_what_was_changed_since_the_approval_is_named(
     project: Project, say: Say, file: Path
 ) -> None:
-    say("sweep", str(file))
-    plan_with(max_retries=9, metric="z", heartbeat=11.0)(project.root / "sweeps/s")
-    refused = say("work", "s")
+    say("sweep", str(file), "--name", "once")  # no other test approves it
+    plan_with(max_retries=9, metric="z", heartbeat=11.0)(project.root / "sweeps/once")
+    refused = say("work", "once")
     assert refused.code == 1
     changed = "since you approved it, its plan.json has changed: heartbeat, max_retries, metric)"
     assert changed in refused.err
-    assert "+max_retries: 9" in say("trust", "s", "--yes").out.splitlines()
-    assert say("work", "s").code == 0
+    assert "+max_retries: 9" in say("trust", "once", "--yes").out.splitlines()
+    assert say("work", "once").code == 0
 
 
 def test_who_declared_a_sweep_when_and_where_does_not_matter(
