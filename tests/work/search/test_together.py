@@ -75,9 +75,9 @@ def test_an_extension_cannot_change_the_repeats(project: Project) -> None:
     refused(project.run("extend", "g", "--value", "seed=4"), "repeats each configuration over seed")
     project.write("g.yaml", GRID.replace("[1, 2, 3]", "[1, 2, 3, 4]"))
     said = project.run("sweep", "g.yaml", "--extend", "--yes")
-    refused(said, 'repeat: is {"seed": [1, 2, 3, 4]}, and the sweep was declared with', "--name")
+    refused(said, 'repeat is {"seed": [1, 2, 3, 4]}, and the sweep was declared with', "--name")
     project.write("g.yaml", f"{GRID}aggregate: max\n")
-    refused(project.run("sweep", "g.yaml", "--extend", "--yes"), "aggregate: is")
+    refused(project.run("sweep", "g.yaml", "--extend", "--yes"), "aggregate was added: ")
     assert project.status("g")["total"] == 6
 
 
