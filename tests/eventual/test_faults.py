@@ -49,6 +49,7 @@ def test_a_worker_survives_a_mount_that_does_not_answer_for_a_while(
     assert sorted(row["index"] for row in group.results(0)) == list(range(16))
 
 
+@pytest.mark.slow  # it waits for a minute and more
 def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     drives: Callable[..., Drive],
 ) -> None:
