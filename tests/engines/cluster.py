@@ -175,14 +175,19 @@ def why_not() -> str | None:
 
 @contextmanager
 def cluster(cpus: int = 4, slurmd_timeout: int = 10, max_array: int = 1001) -> Iterator[Cluster]:
-    """Run a cluster; without SLURM, skip the test, but fail where CI is set."""
+    """Run a cluster; where SLURM is missing or cannot run, skip the test, but fail if CI is set."""
     if why := why_not():
         assert "CI" not in os.environ, why
         pytest.skip(why)
     options = {"cpus": cpus, "slurmd_timeout": slurmd_timeout, "max_array": max_array}
     with ExitStack() as stack:
-        running = _started(stack, options) or _started(stack, options) or _started(stack, options)
-        assert running is not None, "each time, another process took a port of the cluster"
+        try:
+            running = next(filter(None, (_started(stack, options) for _ in range(3))), None)
+            assert running is not None, "each time, another process took a port of the cluster"
+        except AssertionError as error:
+            if "CI" in os.environ:
+                raise
+            pytest.skip(f"SLURM does not start here: {error}")
         yield running
 
 
