@@ -134,8 +134,8 @@ class Sweep:
         Args:
             trials: The new number of tasks for each combination of `foreach`, such as 200; or
                 how many more, such as "+50".
-            values: More values of listed parameters, such as {"dataset": ["covtype", "wine"]}; what
-                is no list is one value.
+            values: More values of listed parameters, such as {"dataset": ["covtype", "wine"]}; a
+                value that is not a list counts as one.
 
         Returns:
             The number of new tasks; 0 if the sweep has all of them already.

@@ -293,11 +293,7 @@ def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> 
     from colabctl.sharedfs.faults import patiently
 
     try:
-        checks = patiently(
-            lambda: list(findings(layout, read_only)),
-            tell=tell,
-            wait=time.sleep,
-        )
+        checks = patiently(lambda: list(findings(layout, read_only)), tell=tell, wait=time.sleep)
     except UserError as error:
         if not allow:
             raise UserError(f"{error}; to work all the same, add --damaged-raw") from None

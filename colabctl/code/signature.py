@@ -87,16 +87,12 @@ def check_objective(program: str, tree: ast.Module) -> None:
     """Raise UserError if the objective of `program` cannot be called with a trial."""
     file, _, name = program.partition(":")
     definition = _definition(tree, name)
-    if definition is None or definition.signature is None:
-        return
-    try:
-        definition.signature.bind(None)
-    except TypeError as error:
-        line = getattr(definition.node, "lineno", 1)
+    if definition is not None and (fault := _fault_with_one(name, definition)):
+        line, said, error = fault
         raise UserError(
-            f"program: {file}, line {line}: {shown(name, definition.signature)} is no objective "
-            f"({error}); write def {name}(trial)"
-        ) from None
+            f"program: {file}, line {line}: {said} is no objective ({error}); write def "
+            f"{name}(trial)"
+        )
 
 
 def check_function_of_one(where: str, name: str, tree: ast.Module) -> None:
@@ -108,16 +104,23 @@ def check_function_of_one(where: str, name: str, tree: ast.Module) -> None:
         near = nearest(name, [each.name for each in tree.body if isinstance(each, ast.FunctionDef)])
         hint = f"; did you mean {near}?" if near else ""
         raise UserError(f"{where} has no function {name}{hint}")
+    if fault := _fault_with_one(name, definition):
+        line, said, error = fault
+        raise UserError(
+            f"{where}, line {line}: {said} cannot be called with one argument ({error})"
+        )
+
+
+def _fault_with_one(name: str, definition: _Definition) -> tuple[int, str, TypeError] | None:
+    """Return why a function cannot be called with one argument: its line, its text, the reason."""
     if definition.signature is None:
-        return
+        return None
     try:
         definition.signature.bind(None)
     except TypeError as error:
         line = getattr(definition.node, "lineno", 1)
-        raise UserError(
-            f"{where}, line {line}: {shown(name, definition.signature)} cannot be called with one "
-            f"argument ({error})"
-        ) from None
+        return line, shown(name, definition.signature), error
+    return None
 
 
 def _bound(tree: ast.Module) -> set[str]:

@@ -20,7 +20,6 @@ from colabctl.ledger import (
     Plan,
     TaskFiles,
     TaskLine,
-    cell_key,
     extended,
     stretches,
     write_tasks,
@@ -209,7 +208,7 @@ def _notes(asked: Asked, extra: Sequence[Addition]) -> Iterator[str]:
 
 def _check_numbers(plan: Plan, draft: Draft) -> None:
     """Raise UserError for a file that gives a cell fewer tasks than were declared."""
-    before = {cell_key(cell["values"]): cell["tasks"] for cell in (plan.declared or plan).cells}
+    before = {key_of(cell["values"]): cell["tasks"] for cell in (plan.declared or plan).cells}
     for cell in draft.expansion.cells:
         if cell.tasks < before.get(key_of(cell.values), 0):
             of = ", ".join(f"{name}={value}" for name, value in cell.values.items())
@@ -254,16 +253,16 @@ def _had(plan: Plan, tasks: TaskFiles) -> Iterator[tuple[str, Had]]:
     """Yield what each cell has already."""
     places, count = stretches(plan), plan.repeats.count
     following = {
-        cell_key(cell["values"]): cell["tasks"] // count for cell in cells_of(plan.declared or plan)
+        key_of(cell["values"]): cell["tasks"] // count for cell in cells_of(plan.declared or plan)
     }
     for extension in plan.extensions:
         for each in extension.cells:
-            key = cell_key(each["values"])
+            key = key_of(each["values"])
             if each["first"] < _APART:
                 end = each["first"] + each["tasks"] // count
                 following[key] = max(following.get(key, 0), end)
     for number, cell in enumerate(cells_of(plan)):
-        key = cell_key(cell["values"])
+        key = key_of(cell["values"])
 
         def params(number: int = number) -> Iterator[dict[str, Any] | None]:
             return (tasks[index].params for index in places.tasks(number))
@@ -356,7 +355,7 @@ def extend(
         approvals: this member's.
         lock: excludes others on this machine, or on all where locks reach them.
         asked: what is asked for.
-        agree: is by_name what would be added, and may raise an error.
+        agree: gets what would be added, and may raise an error.
 
     """
     added = find()

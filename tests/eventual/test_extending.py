@@ -1,7 +1,6 @@
 """Members extend a sweep on a Drive at the same time, before they see what the other does."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,7 @@ class Extended:
         return str(said.stdout)
 
     def work(self, machine: int) -> str:
-        """Run a worker to its end, while its files are uploaded but reach no other machine."""
-        member = ("ana", "ben")[machine % 2]
-        worker = self.group.work(machine, COLABCTL_MEMBER=member)
-        until = time.monotonic() + PATIENCE
-        while worker.poll() is None:
-            assert time.monotonic() < until, worker.said()  # type: ignore[attr-defined]
-            self.drive.upload(self.drive.machine(machine))
-            time.sleep(0.05)
-        said: str = worker.said()  # type: ignore[attr-defined]
-        assert worker.returncode == 0, said
-        return said
+        return self.group.work_apart(machine, COLABCTL_MEMBER=("ana", "ben")[machine % 2])
 
     def rows(self, machine: int) -> list[tuple[int, float, float]]:
         """Return the number, the value and the result of each finished task."""

@@ -2,14 +2,12 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.drive import Drive
 from tests.eventual.group import Group
-from tests.processes import PATIENCE
 
 NAMES = ("ana", "ben")
 TWIN = (
@@ -42,16 +40,8 @@ class Pair:
         return self.group.command(machine, *words, "--root", str(self.root(machine)))
 
     def work(self, machine: int, *options: str) -> str:
-        """Run a worker to its end, while its files are uploaded but reach no other machine."""
-        worker = self.group.work(machine, *options, sweep="twin", COLABCTL_MEMBER=NAMES[machine])
-        until = time.monotonic() + PATIENCE
-        while worker.poll() is None:
-            assert time.monotonic() < until, worker.said()  # type: ignore[attr-defined]
-            self.drive.upload(self.drive.machine(machine))
-            time.sleep(0.1)
-        said: str = worker.said()  # type: ignore[attr-defined]
-        assert worker.returncode == 0, said
-        return said
+        member = NAMES[machine]
+        return self.group.work_apart(machine, *options, sweep="twin", COLABCTL_MEMBER=member)
 
     def status(self, machine: int, name: str = "twin") -> dict[str, Any]:
         answer = self.say(machine, "status", name, "--json")

@@ -162,9 +162,7 @@ def test_seaweedfs_refuses_a_second_file_and_workers_share_a_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with seaweedfs(tmp_path) as server:
-        _s3_settings(monkeypatch)
-        _make_bucket(server)
-        mirrors = put_into(tmp_path, _s3_url(server.port))
+        mirrors = _in_bucket(tmp_path, server, monkeypatch)
         assert "guard created" in mirrors.origin.run("remote").out
         check_shared_sweep(mirrors)
 
@@ -174,9 +172,7 @@ def test_seaweedfs_that_is_killed_and_comes_back_costs_no_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with seaweedfs(tmp_path) as server:
-        _s3_settings(monkeypatch)
-        _make_bucket(server)
-        mirrors = put_into(tmp_path, _s3_url(server.port))
+        mirrors = _in_bucket(tmp_path, server, monkeypatch)
         declare(mirrors.origin)
         group = [mirrors.origin, mirrors.clone()]
         workers = [each.start("work", "s", member="ana") for each in group]
@@ -196,9 +192,7 @@ def test_a_server_that_ignores_if_match_is_no_danger(
 ) -> None:
     """LocalBucket accepts every If-Match. It is never asked: only If-None-Match counts, which it keeps."""
     with localbucket(tmp_path) as server:
-        _s3_settings(monkeypatch)
-        _make_bucket(server)
-        mirrors = put_into(tmp_path, _s3_url(server.port))
+        mirrors = _in_bucket(tmp_path, server, monkeypatch)
         assert "guard created" in mirrors.origin.run("remote").out
         check_shared_sweep(mirrors)
 
@@ -214,6 +208,12 @@ def test_a_server_that_ignores_if_none_match_is_found_out_and_told(
         told = mirrors.origin.run("remote").out
         assert "guard eventual" in told
         assert "took it all the same" in told
+
+
+def _in_bucket(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Mirrors:
+    _s3_settings(monkeypatch)
+    _make_bucket(server)
+    return put_into(tmp_path, _s3_url(server.port))
 
 
 def _s3_settings(monkeypatch: pytest.MonkeyPatch) -> None:
