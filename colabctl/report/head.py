@@ -12,6 +12,7 @@ from colabctl.report.timeline import machine, workers_shown
 from colabctl.sharedfs.mounts import PROMISES
 from colabctl.sweeps import differing
 from colabctl.views.columns import flat
+from colabctl.views.extensions import told
 from colabctl.views.status import Status, status
 from colabctl.views.steering import decisions
 from colabctl.work.open_sweep import OpenSweep
@@ -41,6 +42,10 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "steering": [
             readable(f"{each.what} {each.kind} by {each.member}, {_minute(each.at)}".lstrip())
             for each in decisions(sweep.ledger.state)
+        ],
+        "extended": [
+            readable(each.removeprefix("extended "))
+            for each in told(plan, sweep.ledger.state, lambda at: f", {_minute(at)}")
         ],
         "rate": seen.rate,
         "left": seen.seconds_left,

@@ -28,18 +28,23 @@ def version_of(plan: Plan, state: SweepState) -> Callable[[str], int | None]:
 
 def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
     """Yield a sentence for each of the latest extensions, and how many tasks each version ran."""
+    return told(plan, state, lambda at: f" {format_duration(max(0.0, now - at))} ago")
+
+
+def told(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iterator[str]:
+    """Yield the same sentences; `when` returns the words for the time of an extension."""
     numbers = list(_versions_until(plan))
     for extension, number in list(zip(plan.extensions, numbers, strict=True))[-_MOST:]:
         count = extension.total
         what = [f"{count:,} new task{'s' * (count != 1)}"] if count else []
         what += [f"version {number} of the program"] if extension.version else []
-        ago = format_duration(max(0.0, now - extension.at))
         if not what:
             values = sum(len(values) for _, values in extension.values)
             words = "a value that later trials can have", "values that later trials can have"
             is_new = values and not extension.dropped
             what = [words[values > 1] if is_new else "nothing that was not there"]
-        yield f"extended by {state.called(extension.member)} {ago} ago: {', '.join(what)}"
+        who = state.called(extension.member)
+        yield f"extended by {who}{when(extension.at)}: {', '.join(what)}"
     if (earlier := len(plan.extensions) - _MOST) > 0:
         yield f"and {earlier} earlier extension{'s' * (earlier != 1)}"
     if waits_beyond_target(plan, state):

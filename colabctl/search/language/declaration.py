@@ -232,7 +232,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         repeat=read_repeat(top, space, method),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
-        start_with=read_start_with(top, space, declared=method != "optuna"),
+        start_with=read_start_with(top, space, foreach, declared=method != "optuna"),
         learn_from=_learn_from(top, method),
         seed=top.whole("seed") or 0,
         max_retries=1 if retries is None else retries,
