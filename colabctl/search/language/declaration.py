@@ -334,7 +334,7 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
 def _learn_from(top: Fields, method: Method | None) -> tuple[str, ...]:
     if top.has("learn_from") and method not in ("bayes", None):
         top.problem("learn_from", f"has no effect with method: {method}; use method: bayes")
-    return tuple(dict.fromkeys(top.texts("learn_from") or ()))
+    return tuple(dict.fromkeys(top.texts("learn_from", "the name of a sweep") or ()))
 
 
 def _space(top: Fields, method: Method | None) -> Space:

@@ -69,7 +69,9 @@ def read_start_with(
             message = "breaks where:, whatever its other parameters are; change its values"
             problems.add(("start_with", i), message)
         except UserError as error:
-            problems.add(("start_with", i), str(error))
+            several = any(isinstance(value, list | dict) for value in point.values())
+            hint = "; a point has one value of each parameter" if several else ""
+            problems.add(("start_with", i), f"{error}{hint}")
         else:
             if (key := _key_of_whole(rest, foreach)) is None:
                 continue
