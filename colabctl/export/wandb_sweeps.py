@@ -122,8 +122,8 @@ def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
     source = declaration.source
     if declaration.method == "optuna":
         raise UserError(
-            f"{source}: with method optuna, code suggests the parameters, but W&B needs a list of "
-            "them; export the trials with --to optuna or --to csv"
+            f"{source}: with method {declaration.written_method}, code suggests the parameters, "
+            "but W&B needs a list of them; export the trials with --to optuna or --to csv"
         )
     if declaration.metrics and declaration.method == "bayes":
         raise UserError(

@@ -127,6 +127,11 @@ class Declaration:
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
+    @property
+    def written_method(self) -> str:
+        """The method as the file has it: custom runs as bayes or optuna."""
+        return str(self.content.get("method", self.method))
+
 
 def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
     """Return the sweep that a YAML text, or a mapping from Python, declares.
@@ -333,7 +338,8 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
 
 def _learn_from(top: Fields, method: Method | None) -> tuple[str, ...]:
     if top.has("learn_from") and method not in ("bayes", None):
-        top.problem("learn_from", f"has no effect with method: {method}; use method: bayes")
+        written = top.content["method"]
+        top.problem("learn_from", f"has no effect with method: {written}; use method: bayes")
     return tuple(dict.fromkeys(top.texts("learn_from", "the name of a sweep") or ()))
 
 
