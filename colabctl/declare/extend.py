@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -317,10 +318,26 @@ def _with_version(  # noqa: PLR0917 - a program, and what it is compared with
 def write(added: Addable, approvals: Approvals, config: Config, declaration: bytes = b"") -> Plan:
     """Write an extension and return the plan of the sweep with it; approve its program.
 
-    Its record is written last, so readers see it as a whole or not at all.
+    Its record is written last, so readers see it as a whole or not at all. If Ctrl-C or an error
+    comes before, nothing of it is left.
     """
     folder = SweepLayout(added.sweep.root / added.record.name)
     make_folder(folder.root)
+    try:
+        record = _write_files(added, folder)
+    except BaseException:
+        if not (folder.root / RECORD).exists():
+            shutil.rmtree(folder.root, ignore_errors=True)
+        raise
+    plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
+    # Of a plan that this member has not approved, the program alone says too little.
+    if added.code is not None and approvals.has(added.plan.approved.run_digest):
+        approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
+    return plan
+
+
+def _write_files(added: Addable, folder: SweepLayout) -> Extension:
+    """Write the tasks and the program of an extension, then its record, and return that."""
     own = added.record.plan(added.plan.declared or added.plan)
     make_folder(folder.tasks)
     record = replace(
@@ -331,11 +348,7 @@ def write(added: Addable, approvals: Approvals, config: Config, declaration: byt
         frozen.write(added.code, folder.code)
         frozen.fetch(folder.code, added.code.digest, names=tuple(added.code.files))
     write_new(folder.root / RECORD, record.encode())
-    plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
-    # Of a plan that this member has not approved, the program alone says too little.
-    if added.code is not None and approvals.has(added.plan.approved.run_digest):
-        approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
-    return plan
+    return record
 
 
 def extend(

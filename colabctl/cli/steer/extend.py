@@ -115,24 +115,41 @@ def run(
     from colabctl.project.layout import Layout
     from colabctl.work.identity import writer_name
 
-    name, config = sweep.plan.sweep, load(sweep.root, os.environ)
+    name, config, writer = sweep.plan.sweep, load(sweep.root, os.environ), writer_name(member)
     find = partial(
         addable, Layout(sweep.root), sweep.layout, asked, config,
-        writer=writer_name(member), member=member, now=time.time(),
+        writer=writer, member=member, now=time.time(),
     )  # fmt: skip
     if dry_run:
         _show(find(), asked, as_json)
         return
     approvals = approvals_for(sweep.root, os.environ)
-    added, plan = write(
-        find, config, approvals, lock=sweep.lock(), asked=asked, agree=partial(_agree, yes=yes)
-    )
+    agree = partial(_agree, yes=yes)
+    try:
+        added, plan = write(find, config, approvals, lock=sweep.lock(), asked=asked, agree=agree)
+    except KeyboardInterrupt:
+        _tell_interrupted(sweep, writer)
+        raise
     if as_json:
         print_json(_summary(added, plan))
         return
     print(plain(one_line(f"{name}: {_outcome(added, asked, plan.total)}")))
     if not added.is_empty:
         _tell_next(sweep, added, approved=approvals.has(plan.approved.run_digest))
+
+
+def _tell_interrupted(sweep: "OpenSweep", writer: str) -> None:
+    """Say what a writer had added when it was interrupted."""
+    from colabctl.ledger.extensions.record import START
+    from colabctl.sweeps import plan_of
+
+    plan = plan_of(sweep.layout)
+    own = next((each for each in plan.extensions if each.name == f"{START}{writer}"), None)
+    if own is None:
+        tell(f"interrupted; nothing was added to {plan.sweep}")
+    else:
+        new = counted(own.total, "new task")
+        tell(f"interrupted when it was done: {plan.sweep} has {new}, {plan.total} in all")
 
 
 def _outcome(added: "Addable", asked: "Asked", total: int) -> str:
