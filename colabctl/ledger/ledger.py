@@ -52,6 +52,7 @@ class Ledger:
         self.state = self._new_state()
         if cache is not None and not cache.load(self.state, journals):
             self.state = self._new_state()
+        self.numbering.know(w.name for w in self.state.writers.values() if w.started is not None)
         self._writer: JournalWriter | None = None
         self._written: list[Read] = []  # own events that the state lacks
         self._written_at = 0.0
@@ -167,7 +168,8 @@ class Ledger:
         What this process wrote is not in its journal yet, as far as it has been read.
         """
         least = _FEW if self._plan.consistency == "coherent" else 1
-        return not self._has_read and self._writer is None and count >= least
+        whole = not self.numbering.holds_back
+        return whole and not self._has_read and self._writer is None and count >= least
 
     def announce(self, name: str) -> None:
         """Let others know that a worker of this name will `join`, where files arrive late.

@@ -10,6 +10,12 @@ from colabctl.ledger import Plan, SweepState, versions
 _MOST = 3  # extensions that are shown
 
 
+def code_of(plan: Plan, state: SweepState, worker: str) -> str:
+    """Return the digest of the version of the program that a worker ran."""
+    writer = state.writers.get(worker)
+    return (writer.code if writer else "") or next(versions(plan))
+
+
 def version_of(plan: Plan, state: SweepState) -> Callable[[str], int | None]:
     """Return a function from a worker to the version of the program that it ran, from 1.
 
