@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, read_plan
 from colabctl.ledger.journals.checks import check
-from colabctl.ledger.plan_checks import MOST_TASKS
+from colabctl.ledger.plan_checks import MOST_EARLIER, MOST_TASKS
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.search import expansion
+from colabctl.search.language import declaration
 
 KERNELS = {"fresh": False, "kernel_tasks": 0, "shell_errors": "raise", "keep": "failed"}
 PLAN = Plan(
@@ -44,6 +45,11 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}},
      {"process_tasks": -1}, {"process_tasks": True}, {"parameters": {"lr": "yes"}},
      {"parameters": ["lr"]},
+     {"learn_from": ["old"]}, {"learn_from": "old"}, {"learn_from": {"old": None}},
+     {"learn_from": {"old": "0" * 63}}, {"learn_from": {"../old": "0" * 64}},
+     {"learn_from": {"o\x1bld": "0" * 64}}, {"learn_from": {"": "0" * 64}},
+     {"learn_from": {"o" * 300: "0" * 64}},
+     {"learn_from": {f"s{n}": "0" * 64 for n in range(MOST_EARLIER + 1)}},
      {"kernels": {**KERNELS, "fresh": 1}}, {"kernels": ["fresh"]}],
 )  # fmt: skip
 def test_a_plan_that_no_one_could_have_declared_is_damaged(
@@ -80,6 +86,7 @@ def test_the_plan_of_another_sweep_is_refused(tmp_path: Path) -> None:
 
 def test_a_plan_may_have_as_many_tasks_as_a_sweep_file_can_declare() -> None:
     assert MOST_TASKS == expansion.MOST_TASKS
+    assert MOST_EARLIER == declaration.MOST_EARLIER
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")

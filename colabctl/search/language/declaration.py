@@ -58,6 +58,8 @@ _WANDB_KEYS = (
     *("notes", "job_type", "prior_runs", "wandb"),
 )
 """Keys of W&B's sweeps, launch jobs and runs that mean nothing here."""
+MOST_EARLIER = 100
+"""Sweeps in `learn_from`."""
 _SYNONYMS = {
     "params": "parameters",
     "count": "run_cap",
@@ -340,7 +342,10 @@ def _learn_from(top: Fields, method: Method | None) -> tuple[str, ...]:
     if top.has("learn_from") and method not in ("bayes", None):
         written = top.content["method"]
         top.problem("learn_from", f"has no effect with method: {written}; use method: bayes")
-    return tuple(dict.fromkeys(top.texts("learn_from", "the name of a sweep") or ()))
+    names = dict.fromkeys(top.texts("learn_from", "the name of a sweep") or ())
+    if len(names) > MOST_EARLIER:
+        top.problem("learn_from", f"lists {len(names)} sweeps; {MOST_EARLIER} is the limit")
+    return tuple(names)
 
 
 def _space(top: Fields, method: Method | None) -> Space:
