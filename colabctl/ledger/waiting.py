@@ -65,7 +65,7 @@ def waiting(plan: Plan, state: SweepState, now: float, me: str = "") -> Waiting 
         resume = shlex.join(["colabctl", "resume", plan.sweep])
         return Waiting(
             "budget", (), "the budget of the sweep covers no more tasks than those that run now",
-            f"go on without it, once it has ended the sweep: {resume}",
+            f"continue without it, once it has ended the sweep: {resume}",
         )  # fmt: skip
     number, first = sum(holders.values()), next(iter(holders))
     left = "the task left" if number == 1 else f"the {number:,} tasks left"

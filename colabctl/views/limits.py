@@ -23,7 +23,7 @@ def budget(plan: Plan, state: SweepState) -> dict[str, Any] | None:
 
 
 def patience(plan: Plan, state: SweepState) -> dict[str, Any] | None:
-    """Return how long each search goes on without a better trial; None without patience."""
+    """Return after how many trials without a better one each search ends; None without patience."""
     limit = decode_patience(plan.patience)
     if limit is None:
         return None

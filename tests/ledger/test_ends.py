@@ -112,7 +112,8 @@ def test_an_earlier_result_that_arrives_late_can_continue_a_search() -> None:
     state.add([done(2, "b", 2.0, task=2), done(2.5, "b", 1.0, task=0)])
     assert state.ended == "patience"  # two after the best one
     state.add([done(3.5, "b", 0.5, task=5)])
-    assert (state.ended, sorted(state.open)) == (None, [6, 7])
+    continued: Any = state
+    assert (continued.ended, sorted(continued.open)) == (None, [6, 7])
 
 
 def test_an_improvement_counts_only_beyond_min_delta() -> None:
@@ -136,13 +137,13 @@ def test_pruned_trials_and_those_without_a_number_count_and_failed_ones_do_not()
 def test_a_configuration_counts_when_all_its_repeats_have_ended() -> None:
     losses = [1.0, 3.0, 2.5, 2.5, 0.0, 9.0]
     events = [done(t, "a", loss, task=t) for t, loss in enumerate(losses)]
-    mean = {"repeats": 2, "aggregated": lambda values: sum(values) / len(values)}
+    mean: dict[str, Any] = {"repeats": 2, "aggregated": lambda values: sum(values) / len(values)}
     assert folded(events[:5], patience=Patience(2), **mean).ended is None
     assert folded(events, patience=Patience(2), **mean).ended == "patience"
 
 
 def test_each_search_has_its_own_patience_and_the_sweep_ends_with_the_last() -> None:
-    rules = {"patience": Patience(1), "stretches": TWO_CELLS}
+    rules: dict[str, Any] = {"patience": Patience(1), "stretches": TWO_CELLS}
     first = [done(1, "a", 1.0), done(2, "a", 2.0, task=1)]
     state = folded(first, **rules)
     assert (state.ended, state.order, sorted(state.open)) == (None, "go", [4, 5, 6, 7])
@@ -208,6 +209,6 @@ def test_patience_follows_its_definition_in_whatever_order_results_arrive(
 
 @pytest.mark.parametrize("wanted", [1, 5])
 def test_the_tasks_of_ended_searches_are_never_chosen(wanted: int) -> None:
-    rules = {"patience": Patience(1), "stretches": TWO_CELLS}
+    rules: dict[str, Any] = {"patience": Patience(1), "stretches": TWO_CELLS}
     state = folded([done(1, "a", 1.0), done(2, "a", 2.0, task=1)], **rules)
     assert set(choose(state, wanted, rng())) <= {4, 5, 6, 7}

@@ -42,7 +42,7 @@ class EndRules:
     Attributes:
         reaches: returns whether the metrics of a configuration's tasks reach the target.
         budget: what its tasks may use.
-        patience: how long each search goes on without a better trial.
+        patience: after how many trials without a better one each search ends.
         improves: returns whether a metric is better than another by more than a margin.
         aggregated: returns the metric of a configuration from those of its tasks.
         stretches: the search that each task belongs to; None for one search.
@@ -148,7 +148,7 @@ class Ends:
                     move(index)
 
     def is_spent(self, outcomes: int) -> bool:
-        """Whether the budget is used up, after so many tasks that ran."""
+        """Whether the budget is used up, after this number of tasks that ran."""
         tasks, time = self.rules.budget.tasks, self.rules.budget.time
         return (tasks is not None and outcomes >= tasks) or (
             time is not None and self.spent >= 1000 * time
@@ -160,7 +160,7 @@ class Ends:
         return time is not None and self.spent + 1000 * seconds_running(state, now) >= 1000 * time
 
     def room(self, started: int) -> int:
-        """Return how many more tasks may start, after so many that run or ran."""
+        """Return how many more tasks may start, after this number that run or ran."""
         tasks = self.rules.budget.tasks
         return sys.maxsize if tasks is None else max(0, tasks - started)
 
@@ -226,11 +226,11 @@ class Search:
 
     def update(self, changed: Mapping[int, Trial | None], rules: EndRules) -> None:
         """Set trials by their first tasks, or take them away, and judge again."""
-        known, last = len(self._by_first), self._trials[-1:]
+        earlier, last = len(self._by_first), self._trials[-1:]
         gone = [first for first in changed if self._by_first.pop(first, None) is not None]
         new = sorted(trial for trial in changed.values() if trial is not None)
         self._by_first.update((trial[3], trial) for trial in new)
-        if gone or (known and new and new[0] < last[0]):
+        if gone or (earlier and new and new[0] < last[0]):
             self.waited, self.has_ended, self._best = 0, False, None
             self._trials = sorted(self._by_first.values())
             self._judge(self._trials, rules)
