@@ -28,6 +28,7 @@ def choose(
 
     Of a sweep with repeats, they are those whose turn it is; see `_in_turn`.
     """
+    want = min(want, state.room)
     if want <= 0 or state.order != "go":
         return []
     first = [index for index in state.first if index in state.open and index not in taken]
@@ -75,7 +76,8 @@ def choose_lapsed(
     """Return at most `want` tasks of workers whose lease has lapsed at ledger time `now`."""
     if want <= 0 or state.order != "go":
         return []
-    lapsed = sorted(index for index in state.lapsed(now) if index not in taken)
+    free = (index for index in state.lapsed(now) if index not in taken)
+    lapsed = sorted(index for index in free if not state.ends.is_parked(index))
     return rng.sample(lapsed, min(want, len(lapsed)))
 
 
@@ -95,6 +97,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     others may have taken and released them meanwhile. Of the `newcomers` it knows only the names,
     and since when.
     """
+    most = min(want, state.room)
     if want <= 0 or state.order != "go":
         return []
     workers = {writer.name: writer for writer in state.live_workers(now)}
@@ -108,7 +111,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
         return [index for group in shares[worker] for index in waiting.get(group, ())]
 
     chosen = _in_turn(state, open_share(name))
-    chosen = sorted(chosen, key=lambda index: index not in state.first)[:want]
+    chosen = sorted(chosen, key=lambda index: index not in state.first)[:most]
     if not chosen:
         own_rate = _rate(workers.get(name))
         others = {other: open_share(other) for other in shares if other != name}
@@ -121,7 +124,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
             spare += share[len(share) - surplus :]
         if not spare and rng.random() >= _PATIENCE:
             spare = [index for share in others.values() for index in share]
-        chosen = rng.sample(spare, min(want, len(spare)))
+        chosen = rng.sample(spare, min(most, len(spare)))
     return chosen + choose_lapsed(state, want - len(chosen), now, rng, here)
 
 

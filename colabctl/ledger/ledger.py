@@ -21,6 +21,7 @@ from colabctl.ledger.lease import Lease
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.proposals import Propose, parts_of
 from colabctl.ledger.state.cache import Cache
+from colabctl.ledger.state.ends import rules_of
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.unreported import measure
 
@@ -65,7 +66,7 @@ class Ledger:
             plan.total,
             plan.max_retries,
             plan.lease,
-            None if plan.target is None else plan.reaches_target,
+            rules_of(plan),
             partial(measure, plan),
             repeats=plan.repeats.count,
             together=plan.method == "bayes",

@@ -7,6 +7,7 @@ from dataclasses import fields
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from colabctl.budget import decode_budget, decode_patience
 from colabctl.notify import decode as decode_notify
 from colabctl.repeat import decode as decode_repeat
 
@@ -48,6 +49,9 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
+    decode_budget(plan.budget)
+    if decode_patience(plan.patience) is not None and plan.metric is None:
+        raise ValueError("it has patience, and no metric")
     _check_repeat(plan)
     _check_metrics(plan)
     _check_staged(plan)

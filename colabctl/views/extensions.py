@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from colabctl.durations import format_duration
-from colabctl.ledger import Plan, SweepState, versions
+from colabctl.ledger import ENDED, Plan, SweepState, versions
 
 _MOST = 3  # extensions that are shown
 
@@ -53,10 +53,10 @@ def told(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iterato
         yield f"extended by {who}{when(extension.at)}: {', '.join(what)}"
     if (earlier := len(plan.extensions) - _MOST) > 0:
         yield f"and {earlier} earlier extension{'s' * (earlier != 1)}"
-    if waits_beyond_target(plan, state):
+    if waits_beyond_end(plan, state):
         left = state.total - state.finished
         yield (
-            f"the target is reached, so {left:,} task{'s' * (left != 1)} of {plan.sweep} "
+            f"{plan.sweep} {ENDED[state.ended or 'target']}, so {left:,} task{'s' * (left != 1)} "
             f"wait{'s' * (left == 1)}; to run {'them' if left != 1 else 'it'}: "
             f"colabctl resume {shlex.quote(plan.sweep)}"
         )
@@ -72,12 +72,16 @@ def told(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iterato
         yield f"finished tasks: {each}"
 
 
-def waits_beyond_target(plan: Plan, state: SweepState) -> bool:
-    """Whether tasks wait that the sweep got after it had reached its target."""
-    if not plan.extensions or not state.reached_target or state.finished == state.total:
+def waits_beyond_end(plan: Plan, state: SweepState) -> bool:
+    """Whether tasks wait that the sweep got after its target, budget or patience had ended it."""
+    if not plan.extensions or state.ended is None or state.finished == state.total:
         return False
-    ended = [each.t for index in state.reached if (each := state.tasks[index].event) is not None]
-    return any(each.total and each.at > min(ended, default=0.0) for each in plan.extensions)
+    times, outcomes = state.log.times, state.columns.outcomes
+    if state.ended == "target":
+        ended = min(times[outcomes[index]] for index in state.ends.reached)
+    else:
+        ended = max((times[number] for number in state.columns.outcome_numbers()), default=0.0)
+    return any(each.total and each.at > ended for each in plan.extensions)
 
 
 def _versions_until(plan: Plan) -> Iterator[int]:

@@ -112,6 +112,7 @@ OTHERS: dict[str, Any] = {
     "heartbeat": 11.0, "lease": 61.0, "program": "train.py:other", "command": ["sh"], "cwd": "a",
     "import_path": ["b"], "code_digest": "c", "code_origin": ".", "metric": "loss",
     "goal": "maximize", "max_retries": 2, "task_timeout": 1.0, "claims": "careful", "target": 0.0,
+    "budget": {"tasks": 3}, "patience": {"trials": 2, "min_delta": 0.0},
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"},
     "scheduler": {"source": "a.py", "config": {}}, "learn_from": {"old": "a"},
     "notify": {"url": "U", "on": ["idle"]}, "stage": {"a": {"path": "a", "digest": ""}},

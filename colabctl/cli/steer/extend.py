@@ -183,11 +183,13 @@ def _new_values(added: "Addable") -> "Iterator[str]":
 
 def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
     """Say who runs the new tasks, and what keeps them from running."""
+    from colabctl.ledger import ENDED
+
     name, ledger = sweep.plan.sweep, sweep.ledger
     ledger.refresh()
     state = ledger.state
-    if state.reached_target:
-        tell(f"{name} has reached its target; to run new tasks: {command_line('resume', name)}")
+    if state.ended:
+        tell(f"{name} {ENDED[state.ended]}; to run new tasks: {command_line('resume', name)}")
     elif state.order != "go":
         word = "paused" if state.order == "pause" else "stopped"
         tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")

@@ -6,12 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from colabctl.durations import parse_duration
-from colabctl.errors import UserError
+from colabctl.budget import Budget, Patience
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
 from colabctl.repeat import Repeat
 from colabctl.search.language import libraries
+from colabctl.search.language.budget import duration, read_budget, read_patience
 from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
@@ -47,7 +47,7 @@ _KEYS = (
     *("method", "parameters", "metric", "metrics", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
-    *("start_with", "learn_from"),
+    *("start_with", "learn_from", "budget", "patience"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *("notify", "stage", "zip", "where", "scheduler"),
     *_KERNEL_KEYS,
@@ -76,6 +76,9 @@ _SYNONYMS = {
     "folds": "repeat",
     "constraints": "where",
     "constraint": "where",
+    "max_time": "budget",
+    "time_budget": "budget",
+    "time_limit": "budget",
 }
 """Words from other tools that difflib cannot match to the right word."""
 
@@ -111,6 +114,8 @@ class Declaration:
     max_retries: int = 1
     task_timeout: float | None = None
     """Seconds."""
+    budget: Budget | None = None
+    patience: Patience | None = None
     code: tuple[str, ...] = ()
     """Files and folders that tasks need, besides what is found."""
     cwd: str | None = None
@@ -243,7 +248,9 @@ def _declaration(source: str, top: Fields) -> Declaration:
         learn_from=_learn_from(top, method),
         seed=top.whole("seed") or 0,
         max_retries=1 if retries is None else retries,
-        task_timeout=_task_timeout(top),
+        task_timeout=duration(top, "task_timeout"),
+        budget=read_budget(top),
+        patience=read_patience(top),
         code=top.texts("code") or (),
         cwd=top.text("cwd"),
         claims=top.word("claims", get_args(Claims)) or "eager",
@@ -366,16 +373,3 @@ def _space(top: Fields, method: Method | None) -> Space:
         top.problems.add(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
-
-
-def _task_timeout(top: Fields) -> float | None:
-    value = top.content.get("task_timeout")
-    if value is None:
-        return None
-    if isinstance(value, str | int | float):
-        try:
-            return parse_duration(value, "task_timeout")
-        except UserError:
-            pass
-    top.problem("task_timeout", f"{shown(value)} is not a duration; write 90s, 10m or 1h30m")
-    return None

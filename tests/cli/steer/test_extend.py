@@ -346,7 +346,7 @@ def test_a_sweep_that_has_reached_its_target_says_that_new_tasks_wait(
     assert said.err == ("early has reached its target; to run new tasks: colabctl resume early\n")
     seen = project.status("early")
     assert (seen["state"], seen["cancelled"]) == ("stopped", 0)
-    assert "the target is reached, so" in " ".join(seen["steering"])
+    assert "has reached its target, so" in " ".join(seen["steering"])
     assert say("resume", "early").code == 0
     assert say("work", "early").code == 0
     assert 9 in [each["x"] for each in params(project, "early")]
