@@ -36,7 +36,9 @@ def test_at_the_question_nothing_was_changed(project: Project, say: Say, file: P
     assert project.status("s")["steering"] == []
 
 
-@pytest.mark.parametrize("command", [["extend", "s", "--value", "x=4"], ["sweep", "FILE", "--extend"]])
+@pytest.mark.parametrize(
+    "command", [["extend", "s", "--value", "x=4"], ["sweep", "FILE", "--extend"]]
+)
 def test_before_the_record_is_written_nothing_was_added(
     project: Project, say: Say, file: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
