@@ -13,6 +13,14 @@ from colabctl.ledger.extensions.record import (
 )
 from colabctl.ledger.extensions.stretches import Stretches, stretches
 from colabctl.ledger.extensions.task_files import ExtendedTaskFiles
+from colabctl.ledger.fitting import (
+    able_of,
+    capacity_of,
+    described,
+    most_needed,
+    needs_of,
+    waiting_needs,
+)
 from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
 from colabctl.ledger.journals.shared_log import ClaimsStore
 from colabctl.ledger.ledger import Claim, Ledger
@@ -21,7 +29,7 @@ from colabctl.ledger.plan import FORMAT, Kind, Plan, names_apart, read_plan
 from colabctl.ledger.proposals import Proposal
 from colabctl.ledger.state.attempts import params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
-from colabctl.ledger.state.machine import Accelerator, Machine
+from colabctl.ledger.state.machine import Accelerator, Machine, read_machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
@@ -53,11 +61,14 @@ __all__ = [
     "TaskState",
     "Waiting",
     "Writer",
+    "able_of",
     "cache_of",
+    "capacity_of",
     "cell_key",
     "changed_keys",
     "check_approved",
     "contents",
+    "described",
     "extended",
     "extensions_in",
     "lack",
@@ -65,14 +76,16 @@ __all__ = [
     "listed",
     "long_leases",
     "meant",
+    "most_needed",
     "names_apart",
     "names_in",
+    "needs_of",
     "open_journals",
     "open_ledger",
-    "others_share",
     "params_of",
     "program_of",
     "proposal_of",
+    "read_machine",
     "read_plan",
     "reports_of",
     "stretches",
@@ -80,5 +93,6 @@ __all__ = [
     "versions",
     "view_of",
     "waiting",
+    "waiting_needs",
     "write_tasks",
 ]

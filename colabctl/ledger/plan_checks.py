@@ -6,6 +6,7 @@ from dataclasses import fields
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from colabctl.needs import decode as decode_needs
 from colabctl.notify import decode as decode_notify
 from colabctl.repeat import decode as decode_repeat
 
@@ -42,6 +43,7 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
+    decode_needs(plan.needs)
     _check_repeat(plan)
     _check_metrics(plan)
     _check_staged(plan)

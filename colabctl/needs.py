@@ -1,0 +1,244 @@
+"""Says what tasks need of a machine, and what each task that runs at a time has there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from colabctl.conditions.meaning import ABSENT, Answer, answer_of
+from colabctl.conditions.parser import parse
+from colabctl.conditions.tree import Name, comparisons, operands
+from colabctl.errors import UserError
+from colabctl.sizes import format_size
+
+MOST_RULES = 100
+MOST_GPUS = 64
+"""As many as a worker reports."""
+MOST_BYTES = 1 << 53
+"""Larger whole numbers are no floats."""
+
+_UNLIMITED = 1 << 60
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a task has; None is what is not known, and counts as enough.
+
+    Attributes:
+        gpus: how many GPUs.
+        gpu_memory: bytes of the smallest of them; a part, if tasks share it.
+        memory: bytes of the machine's memory; a part, if several tasks run at a time.
+
+    """
+
+    gpus: int = 0
+    gpu_memory: int | None = None
+    memory: int | None = None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.gpus and self.gpu_memory:
+            parts.append(f"{_gpus(self.gpus)} with {_size(self.gpu_memory)}")
+        else:
+            parts.append(_gpus(self.gpus) if self.gpus else "no GPU")
+        if self.memory:
+            parts.append(f"{_size(self.memory)} of memory")
+        return " and ".join(parts)
+
+
+ANYTHING = Capacity(gpus=_UNLIMITED)
+"""Of a worker about which nothing is known."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a task needs: GPUs, bytes of memory on each, and bytes of the machine's memory."""
+
+    gpu: int = 0
+    gpu_memory: int = 0
+    memory: int = 0
+
+    def __or__(self, other: "Need") -> "Need":
+        """Return the most of both."""
+        return Need(
+            max(self.gpu, other.gpu),
+            max(self.gpu_memory, other.gpu_memory),
+            max(self.memory, other.memory),
+        )
+
+    def lacking(self, has: Capacity) -> "Need":
+        """Return the part of this need that is not met."""
+        lacks_memory = has.gpu_memory is not None and has.gpu_memory < self.gpu_memory
+        lacks_gpu = has.gpus < self.gpu or lacks_memory
+        lacks = has.memory is not None and has.memory < self.memory
+        return Need(
+            self.gpu if lacks_gpu else 0,
+            self.gpu_memory if lacks_gpu else 0,
+            self.memory if lacks else 0,
+        )
+
+    def fits(self, has: Capacity) -> bool:
+        """Whether what a task has is enough."""
+        return self.lacking(has) == NOTHING
+
+    def __str__(self) -> str:
+        parts = []
+        if self.gpu:
+            of = " each" if self.gpu > 1 else ""
+            memory = f" with {_size(self.gpu_memory)}{of}" if self.gpu_memory else ""
+            parts.append(f"{_gpus(self.gpu)}{memory}")
+        if self.memory:
+            parts.append(f"{_size(self.memory)} of memory")
+        return " and ".join(parts) or "nothing"
+
+
+NOTHING = Need()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the tasks need for which a condition holds; all tasks without one."""
+
+    need: Need
+    where: str | None = None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The parameters that the condition names."""
+        if self.where is None:
+            return frozenset()
+        values = (each for part in comparisons(parse(self.where)) for each in operands(part))
+        return frozenset(each.name for each in values if isinstance(each, Name))
+
+    @cached_property
+    def _answer(self) -> Answer:
+        assert self.where is not None
+        return answer_of(parse(self.where), value_of, unknown=False)
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Whether a task with these parameters needs this.
+
+        A comparison with a parameter that the task does not have is false.
+        """
+        return self.where is None or bool(self._answer(values))
+
+
+def value_of(values: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a parameter, ABSENT without one; dots join the names of nested maps."""
+    if name in values:
+        return values[name]
+    head, dot, rest = name.partition(".")
+    inner = values.get(head)
+    return value_of(inner, rest) if dot and isinstance(inner, Mapping) else ABSENT
+
+
+def most(needs: Iterable[Need]) -> Need:
+    """Return the most of several needs."""
+    result = NOTHING
+    for need in needs:
+        result |= need
+    return result
+
+
+def share_of(gpus: int, jobs: int, need: int) -> int:
+    """Return how many GPUs each of several tasks at a time gets; they may have to share one.
+
+    One task alone sees all of them. Several get one each, or an even part of all if any task of
+    the sweep has a `need` of more than one.
+    """
+    if jobs == 1 or not gpus:
+        return gpus
+    return max(1, gpus // jobs) if need > 1 else 1
+
+
+def capacity(memories: Sequence[int | None], memory: int | None, jobs: int, need: int) -> Capacity:
+    """Return what each of `jobs` tasks at a time has on a machine.
+
+    Args:
+        memories: bytes of each GPU, None if that is not known.
+        memory: bytes of the machine's memory.
+        jobs: how many tasks run at a time.
+        need: the most GPUs that any task of the sweep needs.
+
+    """
+    known = [each for each in memories if each is not None]
+    sharing = -(-jobs // len(memories)) if memories else 1
+    return Capacity(
+        share_of(len(memories), jobs, need),
+        min(known) // sharing if known else None,
+        None if memory is None else memory // jobs,
+    )
+
+
+def encode(rules: Sequence[Rule]) -> tuple[dict[str, Any], ...]:
+    """Return rules as plan.json has them."""
+    return tuple(
+        {
+            **{key: value for key, value in asdict(rule.need).items() if value},
+            **({"where": rule.where} if rule.where is not None else {}),
+        }
+        for rule in rules
+    )
+
+
+def decode(values: Sequence[Any]) -> tuple[Rule, ...]:
+    """Return the rules that plan.json has; raise ValueError if they are damaged."""
+    if len(values) > MOST_RULES:
+        raise ValueError(f"needs has {len(values)} rules")
+    return tuple(map(_rule, values))
+
+
+_LIMITS = {"gpu": MOST_GPUS, "gpu_memory": MOST_BYTES, "memory": MOST_BYTES}
+
+
+def _rule(value: Any) -> Rule:
+    if type(value) is not dict:
+        raise ValueError(f"needs has {value!r:.60}")
+    where = value.get("where")
+    numbers = {key: value[key] for key in _LIMITS if key in value}
+    is_sound = all(
+        type(number) is int and 0 < number <= _LIMITS[key] for key, number in numbers.items()
+    )
+    if not (numbers and is_sound and (where is None or type(where) is str)):
+        raise ValueError(f"needs has {value!r:.60}")
+    rule = Rule(Need(**numbers), where)
+    try:
+        _ = rule.names
+    except UserError as error:
+        raise ValueError(f"needs has {where!r:.60}: {error}") from None
+    return rule
+
+
+def _gpus(number: int) -> str:
+    return "a GPU" if number == 1 else f"{number} GPUs"
+
+
+def _size(size: int) -> str:
+    return format_size(size).replace(".0 ", " ")
+
+
+# The accelerators of Colab and the bytes of memory that their driver reports. An A100 has 40 or 80
+# GB there. Colab's pages name no number for the memory of its machines; these are usual ones.
+_COLAB_GPUS = (("T4", 16.1e9), ("L4", 24.1e9), ("A100", 42.9e9), ("A100 (80 GB)", 85.8e9),
+               ("H100", 85.5e9), ("G4", 102.6e9))  # fmt: skip
+_COLAB_MEMORY, _COLAB_HIGH = 13.6e9, 54.7e9
+
+
+def advice(need: Need) -> str:
+    """Return where tasks that lack this can run."""
+    if need.gpu > 1:
+        return f"start a worker on a machine with {_gpus(need.gpu)}; a Colab runtime has one"
+    if need.gpu:
+        names = [name for name, memory in _COLAB_GPUS if memory >= need.gpu_memory]
+        if "A100" in names:
+            names.remove("A100 (80 GB)")
+        if not names:
+            return "no GPU of Colab has that; start a worker on another machine"
+        *some, last = names
+        listed = f"{', '.join(some)} or {last}" if some else last
+        return f"in Colab, choose {listed} (Runtime > Change runtime type), and start a worker"
+    if need.memory > _COLAB_HIGH:
+        return "start a worker on a machine with more memory"
+    if need.memory > _COLAB_MEMORY:
+        return "in Colab, choose High-RAM (Runtime > Change runtime type), and start a worker"
+    return "start a worker on a machine with more memory; a Colab runtime has 13.6 GB"
