@@ -17,6 +17,7 @@ MOST_GPUS = 64
 MOST_BYTES = 1 << 53
 """Larger whole numbers are no floats."""
 
+_MOST_NAMED = 3
 _UNLIMITED = 1 << 60
 
 
@@ -35,13 +36,14 @@ class Capacity:
     gpu_memory: int | None = None
     memory: int | None = None
 
-    def __str__(self) -> str:
+    def of(self, need: "Need", gpu: str = "GPU") -> str:
+        """Return in words what there is of what is needed; `gpu` is the name of a GPU."""
         parts = []
-        if self.gpus and self.gpu_memory:
-            parts.append(f"{_gpus(self.gpus)} with {_size(self.gpu_memory)}")
-        else:
-            parts.append(_gpus(self.gpus) if self.gpus else "no GPU")
-        if self.memory:
+        if need.gpu:
+            known = f" with {_size(self.gpu_memory)}" if self.gpu_memory else ""
+            each = " each" if known and self.gpus > 1 else ""
+            parts.append(f"{_gpus(self.gpus, gpu)}{known}{each}" if self.gpus else "no GPU")
+        if need.memory and self.memory:
             parts.append(f"{_size(self.memory)} of memory")
         return " and ".join(parts)
 
@@ -209,8 +211,10 @@ def _rule(value: Any) -> Rule:
     return rule
 
 
-def _gpus(number: int) -> str:
-    return "a GPU" if number == 1 else f"{number} GPUs"
+def _gpus(number: int, name: str = "GPU") -> str:
+    if number == 1:
+        return f"a {name}"
+    return f"{number} {name if name != 'GPU' else 'GPUs'}"
 
 
 def _size(size: int) -> str:
@@ -227,7 +231,7 @@ _COLAB_MEMORY, _COLAB_HIGH = 13.6e9, 54.7e9
 def advice(need: Need) -> str:
     """Return where tasks that lack this can run."""
     if need.gpu > 1:
-        return f"start a worker on a machine with {_gpus(need.gpu)}; a Colab runtime has one"
+        return f"start a worker on a machine with {Need(need.gpu, need.gpu_memory)}"
     if need.gpu:
         names = [name for name, memory in _COLAB_GPUS if memory >= need.gpu_memory]
         if "A100" in names:
@@ -242,3 +246,16 @@ def advice(need: Need) -> str:
     if need.memory > _COLAB_MEMORY:
         return "in Colab, choose High-RAM (Runtime > Change runtime type), and start a worker"
     return "start a worker on a machine with more memory; a Colab runtime has 13.6 GB"
+
+
+def needed(counts: Mapping[Need, int]) -> str:
+    """Return in words what tasks need, by their number: "the 12 tasks left need a GPU"."""
+    if len(counts) == 1:
+        ((need, count),) = counts.items()
+        return (
+            f"the task left needs {need}" if count == 1 else f"the {count:,} tasks left need {need}"
+        )
+    by_count = sorted(counts.items(), key=lambda each: -each[1])
+    some = [f"{count:,} need{'s' * (count == 1)} {need}" for need, count in by_count[:_MOST_NAMED]]
+    more = sum(count for _, count in by_count[_MOST_NAMED:])
+    return f"of the tasks left, {', '.join([*some, *([f'{more:,} need more'] if more else [])])}"

@@ -122,9 +122,9 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
 
     The worker starts with its own share of all tasks that fit it; see `_shares`. Those that fit
     the same workers are shared out among these, so no share waits for a worker that cannot run it.
-    After that it takes what others have too much of; see `_surplus`. It does not choose tasks that are `here` already:
-    others may have taken and released them meanwhile. Of the `newcomers` it knows only the names,
-    and since when.
+    After that it takes what others have too much of; see `_surplus`. It does not choose tasks that
+    are `here` already: others may have taken and released them meanwhile. Of the `newcomers` it
+    knows only the names, and since when.
     """
     if want <= 0 or state.order != "go":
         return []

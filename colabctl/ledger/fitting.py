@@ -104,7 +104,6 @@ def waiting_needs(state: SweepState, need_of: NeedOf, now: float) -> Counter[Nee
     return Counter(map(need_of, chain(state.open, state.lapsed(now))))
 
 
-def described(machine: Machine, has: Capacity) -> str:
-    """Return what a task has on a machine, with the name of its GPU."""
-    name = next((each.name for each in _gpus(machine)), "GPU").removeprefix("NVIDIA ")
-    return str(has) if has.gpus != 1 else str(has).replace("a GPU", f"a {name}", 1)
+def gpu_name(machine: Machine) -> str:
+    """Return the name of a machine's first GPU."""
+    return next((each.name for each in _gpus(machine)), "GPU").removeprefix("NVIDIA ")

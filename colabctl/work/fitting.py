@@ -1,12 +1,12 @@
 """Finds which tasks of a sweep fit one worker, and says why none does."""
 
-from colabctl.ledger import able_of, capacity_of, described, needs_of, waiting_needs
-from colabctl.needs import advice, most
+from collections import Counter
+
+from colabctl.ledger import Machine, able_of, capacity_of, gpu_name, needs_of, waiting_needs
+from colabctl.needs import Need, advice, most, needed
 from colabctl.work import machine
 from colabctl.work.identity import Identity
 from colabctl.work.open_sweep import OpenSweep
-
-_MOST = 3  # kinds of needs that are named
 
 
 class Fitting:
@@ -43,22 +43,16 @@ class Fitting:
         state, now = self._ledger.state, self._ledger.clock.now()
         if not self._plan.needs or self.can_claim():
             return None
-        has, jobs = self._identity.has, self._identity.jobs
-        here = machine.here()
-        lacking = {
-            need.lacking(has): (need, count)
-            for need, count in waiting_needs(state, self._need_of, now).most_common()
-        }
-        counts = [f"{count:,} need {lack}" for lack, (_, count) in list(lacking.items())[:_MOST]]
-        if len(counts) == 1:
-            ((lack, (_, count)),) = lacking.items()
-            tasks = "the task left needs" if count == 1 else f"the {count:,} tasks left need"
-            text = f"{tasks} {lack}"
-        else:
-            text = f"of the tasks left, {', '.join(counts)}"
-        whole = described(here, has)
-        need = most(need for need, _ in lacking.values())
-        fewer = (n for n in range(jobs - 1, 0, -1) if need.fits(capacity_of(self._plan, here, n)))
+        has, jobs, here = self._identity.has, self._identity.jobs, machine.here()
+        lacking: Counter[Need] = Counter()
+        for need, count in waiting_needs(state, self._need_of, now).items():
+            lacking[need.lacking(has)] += count
+        text, all_of_them = needed(lacking), most(lacking)
+        there = has.of(all_of_them, gpu_name(here))
+        fewer = (n for n in range(jobs - 1, 0, -1) if self._fits(all_of_them, here, n))
         if (number := next(fewer, None)) is not None:
-            return f"{text}, and each of {jobs} tasks at a time has {whole} here; use -j {number}"
-        return f"{text}, and this worker has {whole}; {advice(next(iter(lacking)))}"
+            return f"{text}, and each of {jobs} tasks at a time has {there} here; use -j {number}"
+        return f"{text}, and this worker has {there}; {advice(next(iter(lacking)))}"
+
+    def _fits(self, need: Need, here: Machine, jobs: int) -> bool:
+        return need.fits(capacity_of(self._plan, here, jobs))

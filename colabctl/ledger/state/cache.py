@@ -25,7 +25,7 @@ from colabctl.ledger.sweep_state import SweepState
 from colabctl.sharedfs.own_cache import cache_folder, is_private, open_own, write_own
 from colabctl.version import VERSION
 
-_FORMAT = 7
+_FORMAT = 8
 _MAGIC = b"colabctl sweep cache "
 _SUFFIX = ".sweep"
 _NAME = re.compile(r"[0-9a-f]{32}\.sweep(\.[0-9a-f]{8}\.tmp)?")
