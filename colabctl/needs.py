@@ -206,8 +206,8 @@ def _rule(value: Any) -> Rule:
     rule = Rule(Need(**numbers), where)
     try:
         _ = rule.names
-    except UserError as error:
-        raise ValueError(f"needs has {where!r:.60}: {error}") from None
+    except UserError:
+        raise ValueError(f"needs has {where!r:.60}") from None
     return rule
 
 
@@ -230,22 +230,17 @@ _COLAB_MEMORY, _COLAB_HIGH = 13.6e9, 54.7e9
 
 def advice(need: Need) -> str:
     """Return where tasks that lack this can run."""
-    if need.gpu > 1:
-        return f"start a worker on a machine with {Need(need.gpu, need.gpu_memory)}"
-    if need.gpu:
-        names = [name for name, memory in _COLAB_GPUS if memory >= need.gpu_memory]
-        if "A100" in names:
-            names.remove("A100 (80 GB)")
-        if not names:
-            return "no GPU of Colab has that; start a worker on another machine"
-        *some, last = names
-        listed = f"{', '.join(some)} or {last}" if some else last
-        return f"in Colab, choose {listed} (Runtime > Change runtime type), and start a worker"
-    if need.memory > _COLAB_HIGH:
-        return "start a worker on a machine with more memory"
+    names = [name for name, memory in _COLAB_GPUS if memory >= need.gpu_memory]
+    if "A100" in names:
+        names.remove("A100 (80 GB)")
+    if need.gpu > 1 or (need.gpu and not names) or need.memory > _COLAB_HIGH:
+        return f"start a worker on a machine with {need}"
+    choices = [f"{', '.join(names[:-1])} or {names[-1]}".removeprefix(" or ")] if need.gpu else []
     if need.memory > _COLAB_MEMORY:
-        return "in Colab, choose High-RAM (Runtime > Change runtime type), and start a worker"
-    return "start a worker on a machine with more memory; a Colab runtime has 13.6 GB"
+        choices.append("High-RAM")
+    if not choices:
+        return f"start a worker on a machine with {need}, such as one of Colab"
+    return f"in Colab, choose {' and '.join(choices)} (Runtime > Change runtime type)"
 
 
 def needed(counts: Mapping[Need, int]) -> str:

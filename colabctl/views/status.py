@@ -21,6 +21,7 @@ from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
 from colabctl.views.extensions import sentences, waits_beyond_target
+from colabctl.views.needs import Unmet, unmet
 from colabctl.views.pareto import described
 from colabctl.views.repeats import in_words
 from colabctl.views.steering import decisions
@@ -89,6 +90,7 @@ class Status:
             task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
+        needs: What free tasks need and no worker that runs now has; see views/needs.py.
         steering: A sentence for each decision of a member that still shows, such as "paused by ana
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
@@ -133,6 +135,7 @@ class Status:
     pilots: list[dict[str, Any]] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     front: list[dict[str, Any]] = field(default_factory=list)
+    needs: list[Unmet] = field(default_factory=list)
 
 
 def status(
@@ -189,6 +192,7 @@ def status(
             *sentences(plan, state, now),
         ],
         waiting=list(long_leases(plan, state, now).values()),
+        needs=unmet(plan, state, tasks, now),
         varying=_varying(plan, state, tasks, (first or front[0])["params"])
         if first or front
         else [],
