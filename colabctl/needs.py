@@ -60,6 +60,9 @@ class Need:
     gpu_memory: int = 0
     memory: int = 0
 
+    def __bool__(self) -> bool:
+        return self != NOTHING
+
     def __or__(self, other: "Need") -> "Need":
         """Return the most of both."""
         return Need(
@@ -81,7 +84,7 @@ class Need:
 
     def fits(self, has: Capacity) -> bool:
         """Whether what a task has is enough."""
-        return self.lacking(has) == NOTHING
+        return not self.lacking(has)
 
     def __str__(self) -> str:
         parts = []

@@ -16,6 +16,7 @@ from colabctl.ledger.extensions.task_files import ExtendedTaskFiles
 from colabctl.ledger.fitting import (
     able_of,
     capacity_of,
+    gpu_memories,
     gpu_name,
     most_needed,
     needs_of,
@@ -70,6 +71,7 @@ __all__ = [
     "contents",
     "extended",
     "extensions_in",
+    "gpu_memories",
     "gpu_name",
     "lack",
     "latest_version",

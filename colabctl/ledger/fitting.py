@@ -59,8 +59,8 @@ def capacity_of(plan: Plan, machine: Machine, jobs: int) -> Capacity:
     """Return what each of `jobs` tasks at a time has on a machine; a TPU is no GPU."""
     if machine.elsewhere:
         return ANYTHING
-    memories = [each.memory or None for each in _gpus(machine)]
-    return capacity(memories, machine.memory or None, jobs, most_needed(plan).gpu)
+    gpus = most_needed(plan).gpu
+    return capacity(gpu_memories(machine), machine.memory or None, jobs, gpus)
 
 
 def _gpus(machine: Machine) -> list[Accelerator]:
@@ -102,6 +102,11 @@ def able_of(plan: Plan, state: SweepState, need_of: NeedOf, me: str, own: Capaci
 def waiting_needs(state: SweepState, need_of: NeedOf, now: float) -> Counter[Need]:
     """Return how many tasks that can be claimed at ledger time `now` have each need."""
     return Counter(map(need_of, chain(state.open, state.lapsed(now))))
+
+
+def gpu_memories(machine: Machine) -> list[int | None]:
+    """Return the bytes of memory of each GPU, None where that is not known."""
+    return [each.memory or None for each in _gpus(machine)]
 
 
 def gpu_name(machine: Machine) -> str:

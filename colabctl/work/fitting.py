@@ -4,8 +4,7 @@ from collections import Counter
 
 from colabctl.ledger import Machine, able_of, capacity_of, gpu_name, needs_of, waiting_needs
 from colabctl.needs import Need, advice, most, needed
-from colabctl.work import machine
-from colabctl.work.identity import Identity
+from colabctl.work.identity import Identity, machine_here
 from colabctl.work.open_sweep import OpenSweep
 
 
@@ -43,7 +42,7 @@ class Fitting:
         state, now = self._ledger.state, self._ledger.clock.now()
         if not self._plan.needs or self.can_claim():
             return None
-        has, jobs, here = self._identity.has, self._identity.jobs, machine.here()
+        has, jobs, here = self._identity.has, self._identity.jobs, machine_here()
         lacking: Counter[Need] = Counter()
         for need, count in waiting_needs(state, self._need_of, now).items():
             lacking[need.lacking(has)] += count

@@ -4,9 +4,10 @@ import os
 import platform
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from colabctl.ledger import Plan, capacity_of
+from colabctl.ledger import Machine, Plan, capacity_of, read_machine
 from colabctl.needs import ANYTHING, Capacity
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.sharedfs.names import slug
@@ -34,7 +35,7 @@ class Identity:
 
     def start(self, **more: Any) -> tuple[str, dict[str, Any]]:
         """Return the first event of its journal, with `more` parts."""
-        from colabctl.work import machine  # noqa: PLC0415 - see new_identity
+        from colabctl.run.slots import machine  # noqa: PLC0415 - see new_identity
 
         return "start", {
             "member": self.member,
@@ -66,7 +67,7 @@ def new_identity(
     sweep need anything, it waits until it is known what this machine has, unless an engine runs
     them `elsewhere`.
     """
-    from colabctl.work import machine  # noqa: PLC0415 - only workers need it, and `status` is fast
+    from colabctl.run.slots import machine  # noqa: PLC0415 - only workers need it; `status` is fast
 
     machine.look()
     lease = config.lease or plan.lease
@@ -75,9 +76,18 @@ def new_identity(
         heartbeat = min(heartbeat, plan.lease / HEARTBEATS)
     has = ANYTHING
     if plan.needs and not elsewhere:
-        has = capacity_of(plan, machine.here(), jobs)
+        has = capacity_of(plan, machine_here(), jobs)
     name, host = writer_name(member, mark), platform.node()
     return Identity(name, member, host, jobs, heartbeat, lease, has, elsewhere)
+
+
+@cache
+def machine_here() -> Machine:
+    """Return what this process runs on; wait until that is known, for about a minute at most."""
+    from colabctl.run.slots import machine  # noqa: PLC0415 - as above
+
+    machine.wait()
+    return read_machine(machine.describe())
 
 
 def writer_name(member: str, mark: str = "") -> str:

@@ -17,8 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from colabctl.ledger import Machine, read_machine
-from colabctl.work.memory import memory_here
+from colabctl.run.slots.memory import memory_here
 
 PACKAGES = frozenset({
     "accelerate", "catboost", "datasets", "diffusers", "flax", "jax", "keras", "lightgbm",
@@ -86,11 +85,9 @@ def describe() -> dict[str, Any]:
     }
 
 
-@cache
-def here() -> Machine:
-    """Return what this process runs on; wait until that is known, for about a minute at most."""
+def wait() -> None:
+    """Wait until it is known what this process runs on, for about a minute at most."""
     look().join()
-    return read_machine(describe())
 
 
 def _system() -> str:
