@@ -224,16 +224,17 @@ def _size(size: int) -> str:
     return format_size(size).replace(".0 ", " ")
 
 
-# The accelerators of Colab and the bytes of memory that their driver reports. An A100 has 40 or 80
+# The accelerators of Colab, with the MiB of memory that their driver reports; an A100 has 40 or 80
 # GB there. Colab's pages name no number for the memory of its machines; these are usual ones.
-_COLAB_GPUS = (("T4", 16.1e9), ("L4", 24.1e9), ("A100", 42.9e9), ("A100 (80 GB)", 85.8e9),
-               ("H100", 85.5e9), ("G4", 102.6e9))  # fmt: skip
-_COLAB_MEMORY, _COLAB_HIGH = 13.6e9, 54.7e9
+_COLAB_GPUS = (("T4", 15360), ("L4", 23034), ("A100", 40960), ("A100 (80 GB)", 81920),
+               ("H100", 81559), ("G4", 97887))  # fmt: skip
+_COLAB_MEMORY, _COLAB_HIGH = 13_600_000_000, 54_700_000_000
+_MIB = 1 << 20
 
 
 def advice(need: Need) -> str:
     """Return where tasks that lack this can run."""
-    names = [name for name, memory in _COLAB_GPUS if memory >= need.gpu_memory]
+    names = [name for name, mib in _COLAB_GPUS if mib * _MIB >= need.gpu_memory]
     if "A100" in names:
         names.remove("A100 (80 GB)")
     if need.gpu > 1 or (need.gpu and not names) or need.memory > _COLAB_HIGH:

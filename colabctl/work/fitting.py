@@ -1,8 +1,9 @@
 """Finds which tasks of a sweep fit one worker, and says why none does."""
 
 from collections import Counter
+from itertools import chain
 
-from colabctl.ledger import Machine, able_of, capacity_of, gpu_name, needs_of, waiting_needs
+from colabctl.ledger import Machine, able_of, capacity_of, gpu_name, needs_of
 from colabctl.needs import Need, advice, most, needed
 from colabctl.work.identity import Identity, machine_here
 from colabctl.work.open_sweep import OpenSweep
@@ -38,20 +39,24 @@ class Fitting:
         return self.unfit()
 
     def unfit(self) -> str | None:
-        """Return why this worker can claim none of the tasks that are free; None if it can."""
-        state, now = self._ledger.state, self._ledger.clock.now()
+        """Return why no task that is left and can be claimed fits this worker; None if one does."""
+        state = self._ledger.state
         if not self._plan.needs or self.can_claim():
             return None
         has, jobs, here = self._identity.has, self._identity.jobs, machine_here()
         lacking: Counter[Need] = Counter()
-        for need, count in waiting_needs(state, self._need_of, now).items():
-            lacking[need.lacking(has)] += count
+        for index in chain(state.open, *state.held.values()):
+            lack = self._need_of(index).lacking(has)
+            lacking[lack] += bool(lack)
+        lacking = +lacking
+        if not lacking:
+            return None
         text, all_of_them = needed(lacking), most(lacking)
         there = has.of(all_of_them, gpu_name(here))
         fewer = (n for n in range(jobs - 1, 0, -1) if self._fits(all_of_them, here, n))
         if (number := next(fewer, None)) is not None:
             return f"{text}, and each of {jobs} tasks at a time has {there} here; use -j {number}"
-        return f"{text}, and this worker has {there}; {advice(next(iter(lacking)))}"
+        return f"{text}, and this worker has {there}; {advice(lacking.most_common(1)[0][0])}"
 
     def _fits(self, need: Need, here: Machine, jobs: int) -> bool:
         return need.fits(capacity_of(self._plan, here, jobs))
