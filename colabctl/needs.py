@@ -40,9 +40,9 @@ class Capacity:
         """Return in words what there is of what is needed; `gpu` is the name of a GPU."""
         parts = []
         if need.gpu:
-            known = f" with {_size(self.gpu_memory)}" if self.gpu_memory else ""
-            each = " each" if known and self.gpus > 1 else ""
-            parts.append(f"{_gpus(self.gpus, gpu)}{known}{each}" if self.gpus else "no GPU")
+            size = f" with {_size(self.gpu_memory)}" if self.gpu_memory else ""
+            each = " each" if size and self.gpus > 1 else ""
+            parts.append(f"{_gpus(self.gpus, gpu)}{size}{each}" if self.gpus else "no GPU")
         if need.memory and self.memory:
             parts.append(f"{_size(self.memory)} of memory")
         return " and ".join(parts)
@@ -166,11 +166,11 @@ def capacity(memories: Sequence[int | None], memory: int | None, jobs: int, need
         need: the most GPUs that any task of the sweep needs.
 
     """
-    known = [each for each in memories if each is not None]
+    sizes = [each for each in memories if each is not None]
     sharing = -(-jobs // len(memories)) if memories else 1
     return Capacity(
         share_of(len(memories), jobs, need),
-        min(known) // sharing if known else None,
+        min(sizes) // sharing if sizes else None,
         None if memory is None else memory // jobs,
     )
 

@@ -1,7 +1,7 @@
 """Says what the tasks of a sweep need, and which workers have it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from itertools import chain
 from typing import Any
 
@@ -25,26 +25,26 @@ def needs_of(plan: Plan, tasks: TaskFiles) -> NeedOf:
     """
     rules, places, repeat = decode(plan.needs), stretches(plan), plan.repeats
     cells = [cell["values"] for cell in plan.cells] or [{}]
-    known = {*repeat.params(0)}.union(*cells)
-    are_known = all(rule.names <= known for rule in rules)
-    seen: dict[object, Need] = {}
-    memo: list[Need | None] = [None] * plan.total
+    fixed = {*repeat.params(0)}.union(*cells)
+    are_fixed = all(rule.names <= fixed for rule in rules)
+    needs: list[Need | None] = [None] * plan.total
+    alike: dict[Hashable, Need] = {}  # one value for each cell and repeat, or for equal ones
 
-    def found(index: int) -> Need:
-        values: dict[str, Any] = {**cells[places.place(index)[0]], **repeat.params(index)}
-        if not are_known:
-            values |= tasks.params(index) or {}
-        return most(rule.need for rule in rules if rule.applies(values))
+    def look_up(index: int) -> Need:
+        cell = places.place(index)[0]
+        key = (cell, index % repeat.count)
+        if are_fixed and key in alike:
+            return alike[key]
+        params: dict[str, Any] = {**cells[cell], **repeat.params(index)}
+        if not are_fixed:
+            params |= tasks.params(index) or {}
+        need = most(rule.need for rule in rules if rule.applies(params))
+        return alike.setdefault(key if are_fixed else need, need)
 
     def need_of(index: int) -> Need:
-        need = memo[index]
+        need = needs[index]
         if need is None:
-            key = (places.place(index)[0], index % repeat.count) if are_known else index
-            need = seen.get(key)
-            if need is None:
-                need = found(index)
-                need = seen.setdefault(need if not are_known else key, need)
-            memo[index] = need
+            need = needs[index] = look_up(index)
         return need
 
     return need_of
@@ -70,8 +70,8 @@ def _gpus(machine: Machine) -> list[Accelerator]:
 def able_of(plan: Plan, state: SweepState, need_of: NeedOf, me: str, own: Capacity) -> Able:
     """Return what says which workers a task fits.
 
-    The worker `me` has `own`; of others, it is what their start events say. Whoever is only known
-    by name may take any task.
+    The worker `me` has `own`; of others, it is what their start events say. A worker of whom only
+    the name has arrived may take any task.
     """
     memo: dict[tuple[Need, frozenset[str]], frozenset[str]] = {}
     revision = -1
@@ -90,11 +90,11 @@ def able_of(plan: Plan, state: SweepState, need_of: NeedOf, me: str, own: Capaci
             revision = state.revision
             memo.clear()
         need = need_of(index)
-        found = memo.get((need, names))
-        if found is None:
-            found = frozenset(name for name in names if need.fits(has(name)))
-            memo[need, names] = found
-        return found
+        workers = memo.get((need, names))
+        if workers is None:
+            workers = frozenset(name for name in names if need.fits(has(name)))
+            memo[need, names] = workers
+        return workers
 
     return able
 

@@ -39,7 +39,7 @@ def read_needs(
     """Return what tasks need; record problems.
 
     Where a `method` proposes parameters when a task is claimed, a condition may name only those
-    that are known before: those of `foreach` and `repeat`.
+    that are fixed by then: those of `foreach` and `repeat`.
     """
     content = top.content.get("needs")
     if content is None:
@@ -52,7 +52,7 @@ def read_needs(
         return ()
     names = _names(space, repeat)
     own = repeat.params(0).keys() if repeat else ()
-    known = {*foreach, *own} if method in ("bayes", "optuna") else None
+    fixed = {*foreach, *own} if method in ("bayes", "optuna") else None
     rules = []
     for i, item in enumerate(items):
         path: Path = ("needs", i) if items is content else ("needs",)
@@ -60,7 +60,7 @@ def read_needs(
             message = f"must be a map, {_EXAMPLE}, not {shown(item)}"
             top.problems.add(path, message)
             continue
-        rules.append(_rule(Fields(item, path, top.problems), names, known))
+        rules.append(_rule(Fields(item, path, top.problems), names, fixed))
     return tuple(rules)
 
 
@@ -72,7 +72,7 @@ def _names(space: Space, repeat: Repeat | None) -> Names:
     return Names({**names.parameters, repeat.name: [((repeat.name,), leaf)]})
 
 
-def _rule(fields: Fields, names: Names, known: Collection[str] | None) -> Rule:
+def _rule(fields: Fields, names: Names, fixed: Collection[str] | None) -> Rule:
     for key in fields.content:
         if key not in _KEYS:
             meant = _SYNONYMS.get(key) or nearest(key, _KEYS, cutoff=0.6)
@@ -88,7 +88,7 @@ def _rule(fields: Fields, names: Names, known: Collection[str] | None) -> Rule:
     where = fields.text("where") if not isinstance(fields.content.get("where"), list) else None
     if isinstance(fields.content.get("where"), list):
         fields.problem("where", "is a list; join its conditions with and")
-    if where is not None and (fault := _fault(where, names, known)):
+    if where is not None and (fault := _fault(where, names, fixed)):
         fields.problem("where", f"{shown(where)}: {fault}")
     return Rule(Need(gpu or 0, gpu_memory or 0, memory or 0), where)
 
@@ -134,7 +134,7 @@ def _size(fields: Fields, key: str) -> int | None:
     return size
 
 
-def _fault(text: str, names: Names, known: Collection[str] | None) -> str | None:
+def _fault(text: str, names: Names, fixed: Collection[str] | None) -> str | None:
     """Return what is wrong with a condition, on one line."""
     try:
         condition = parse(text)
@@ -147,7 +147,7 @@ def _fault(text: str, names: Names, known: Collection[str] | None) -> str | None
     for name in used:
         if name in names.parameters:
             heads = {path[0] for path in names.paths(name)}
-            if known is not None and not heads <= set(known):
+            if fixed is not None and not heads <= set(fixed):
                 return _proposed(name)
         elif name in names.words.texts:
             return f"{name} is a value of a parameter, and text goes in quotes: {name!r}"
