@@ -232,6 +232,10 @@ _COLAB_MEMORY, _COLAB_HIGH = 13_600_000_000, 54_700_000_000
 _MIB = 1 << 20
 
 
+USUAL = Capacity(memory=_COLAB_MEMORY)
+"""What any machine for such work has."""
+
+
 def advice(need: Need) -> str:
     """Return where tasks that lack this can run."""
     names = [name for name, mib in _COLAB_GPUS if mib * _MIB >= need.gpu_memory]

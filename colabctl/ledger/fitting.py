@@ -1,7 +1,7 @@
 """Says what the tasks of a sweep need, and which workers have it."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -30,21 +30,28 @@ def needs_of(plan: Plan, tasks: TaskFiles) -> NeedOf:
     needs: list[Need | None] = [None] * plan.total
     alike: dict[Hashable, Need] = {}  # one value for each cell and repeat, or for equal ones
 
-    def look_up(index: int) -> Need:
+    def in_cell(index: int) -> Need:
         cell = places.place(index)[0]
-        key = (cell, index % repeat.count)
-        if are_fixed and key in alike:
-            return alike[key]
-        params: dict[str, Any] = {**cells[cell], **repeat.params(index)}
-        if not are_fixed:
-            params |= tasks.params(index) or {}
-        need = most(rule.need for rule in rules if rule.applies(params))
-        return alike.setdefault(key if are_fixed else need, need)
+        key = cell, index % repeat.count
+        if key not in alike:
+            alike[key] = of({**cells[cell], **repeat.params(index)})
+        return alike[key]
+
+    def of(params: Mapping[str, Any]) -> Need:
+        return most(rule.need for rule in rules if rule.applies(params))
 
     def need_of(index: int) -> Need:
         need = needs[index]
-        if need is None:
-            need = needs[index] = look_up(index)
+        if need is not None:
+            return need
+        if are_fixed:
+            need = in_cell(index)
+        elif (params := tasks.params(index)) is None:  # damaged, but it may be restored
+            return in_cell(index)
+        else:
+            need = of(params)
+            need = alike.setdefault(need, need)
+        needs[index] = need
         return need
 
     return need_of

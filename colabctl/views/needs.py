@@ -14,7 +14,7 @@ from colabctl.ledger import (
     needs_of,
     waiting_needs,
 )
-from colabctl.needs import Capacity, Need, advice
+from colabctl.needs import USUAL, Capacity, Need, advice
 
 _MOST = 5  # different needs
 
@@ -45,12 +45,18 @@ class Unmet:
 
 
 def unmet(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> list[Unmet]:
-    """Return what no worker that runs at ledger time `now` has, of what free tasks need."""
+    """Return what no worker that runs at ledger time `now` has, of what free tasks need.
+
+    If none runs, it is what the latest one lacked: the next one will probably be the same.
+    """
     if not plan.needs or state.order != "go":
         return []
-    live, whole = state.live_workers(now), most_needed(plan)
-    if any(whole.fits(_has(plan, each, each.jobs)) for each in live):
+    live = state.live_workers(now)
+    has = [_has(plan, each, each.jobs) for each in live or _latest(state)] or [USUAL]
+    whole = most_needed(plan)
+    if any(whole.fits(each) for each in has):
         return []
+    counts = waiting_needs(state, needs_of(plan, tasks), now).most_common()
     return [
         Unmet(
             count,
@@ -58,9 +64,15 @@ def unmet(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> list[U
             why=_why(plan, state, need, count, now),
             fix=_fix(plan, need, live),
         )
-        for need, count in waiting_needs(state, needs_of(plan, tasks), now).most_common()
-        if not any(need.fits(_has(plan, each, each.jobs)) for each in live)
+        for need, count in counts
+        if not any(need.fits(each) for each in has)
     ][:_MOST]
+
+
+def _latest(state: SweepState) -> list[Writer]:
+    """Return the worker that was seen last, if there was any."""
+    workers = (each for each in state.writers.values() if each.is_worker)
+    return sorted(workers, key=lambda each: each.last_seen)[-1:]
 
 
 def _has(plan: Plan, worker: Writer, jobs: int) -> Capacity:
