@@ -32,6 +32,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from colabctl.code.frozen import Code
 from colabctl.ledger import Plan
+from colabctl.needs import NOTHING, Need
 from colabctl.run.messages import Inbox, Record, Stop
 from colabctl.run.slots.waiting import Waiting
 from colabctl.stage.sources import Source
@@ -55,6 +56,8 @@ class Pilots:
         folder: The project's folder, which a pilot has to see at the same path.
         lease: Seconds after which the tasks of a silent worker are free for others.
         tell: Takes messages for the user.
+        needs: What each pilot must have for all the tasks that it runs at a time; for an engine
+            that has to ask for it.
 
     """
 
@@ -66,6 +69,7 @@ class Pilots:
     folder: Path
     lease: float
     tell: Callable[[str], None]
+    needs: Need = NOTHING
 
 
 @dataclass(frozen=True)
