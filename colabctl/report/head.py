@@ -13,7 +13,7 @@ from colabctl.report.timeline import machine, workers_shown
 from colabctl.sharedfs.mounts import PROMISES
 from colabctl.sweeps import differing
 from colabctl.views.columns import flat
-from colabctl.views.extensions import told
+from colabctl.views.extensions import history
 from colabctl.views.status import Status, status
 from colabctl.views.steering import decisions
 from colabctl.work.open_sweep import OpenSweep
@@ -46,7 +46,7 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         ],
         "extended": [
             readable(each.removeprefix("extended "))
-            for each in told(plan, sweep.ledger.state, lambda at: f", {_minute(at)}")
+            for each in history(plan, sweep.ledger.state, lambda at: f", {_minute(at)}")
         ],
         "rate": seen.rate,
         "left": seen.seconds_left,

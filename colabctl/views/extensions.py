@@ -34,10 +34,10 @@ def version_of(plan: Plan, state: SweepState) -> Callable[[str], int | None]:
 
 def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
     """Yield a sentence for each of the latest extensions, and how many tasks each version ran."""
-    return told(plan, state, lambda at: f" {format_duration(max(0.0, now - at))} ago")
+    return history(plan, state, lambda at: f" {format_duration(max(0.0, now - at))} ago")
 
 
-def told(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iterator[str]:
+def history(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iterator[str]:
     """Yield the same sentences; `when` returns the words for the time of an extension."""
     numbers = list(_versions_until(plan))
     for extension, number in list(zip(plan.extensions, numbers, strict=True))[-_MOST:]:

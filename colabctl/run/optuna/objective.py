@@ -139,7 +139,7 @@ def _value(answer: Any) -> float:
 class _Study(Study):
     def stop(self) -> None:
         print(
-            "trial.study.stop() does not stop a sweep; set `target:` under `metric:` instead",
+            "trial.study.stop() does not stop a sweep; write target: under metric:, or patience:",
             file=sys.stderr,
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.search.language.fields import Fields
-from colabctl.search.language.problems import did_you_mean
+from colabctl.search.language.problems import Problems, did_you_mean
 from colabctl.search.space.constraints import NothingLeftError
 from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Nest, Parameter, Space
@@ -39,7 +39,7 @@ def read_start_with(
     repeat = top.content.get("repeat")
     repeated = repeat if isinstance(repeat, dict) else ()
     points: list[StartPoint] = []
-    whole: dict[str, list[tuple[int, StartPoint]]] = {}  # points that leave nothing open
+    rests: list[tuple[int, StartPoint, Space]] = []
     for i, item in enumerate(raw):
         if len(problems.items) > MOST_SHOWN:
             break
@@ -50,10 +50,7 @@ def read_start_with(
         point = dict(_flat(item, parameters))
         points.append(point)
         if not declared:
-            for name, value in point.items():
-                if not isinstance(value, str | int | float | bool | None):
-                    message = f"{name} must be a number, a text, true, false or null"
-                    problems.add(("start_with", i, name), message)
+            _check_form(i, point, problems)
             continue
         unknown = [name for name in point if name not in parameters]
         for name in unknown:
@@ -73,14 +70,32 @@ def read_start_with(
             hint = "; a point has one value of each parameter" if several else ""
             problems.add(("start_with", i), f"{error}{hint}")
         else:
-            if (key := _key_of_whole(rest, foreach)) is None:
-                continue
-            same = whole.setdefault(key, [])
-            if (other := _first(same, point, foreach)) is not None:
-                message = f"is the same as start_with[{other}]; remove one, or add repeat: to run "
-                problems.add(("start_with", i), f"{message}each point several times")
-            same.append((i, point))
+            rests.append((i, point, rest))
+    _check_same(rests, foreach, problems)
     return tuple(points)
+
+
+def _check_form(i: int, point: StartPoint, problems: Problems) -> None:
+    """Record values that no Optuna objective can ask for."""
+    for name, value in point.items():
+        if not isinstance(value, str | int | float | bool | None):
+            message = f"{name} must be a number, a text, true, false or null"
+            problems.add(("start_with", i, name), message)
+
+
+def _check_same(
+    rests: Sequence[tuple[int, StartPoint, Space]], foreach: Collection[str], problems: Problems
+) -> None:
+    """Record points that are the same task as one before; each comes with its space."""
+    seen: dict[str, list[tuple[int, StartPoint]]] = {}
+    for i, point, rest in rests:
+        if (key := _key_of_whole(rest, foreach)) is None:
+            continue
+        same = seen.setdefault(key, [])
+        if (other := _first(same, point, foreach)) is not None:
+            message = f"is the same as start_with[{other}]; remove one, or add repeat: to run "
+            problems.add(("start_with", i), f"{message}each point several times")
+        same.append((i, point))
 
 
 def _key_of_whole(rest: Space, foreach: Collection[str]) -> str | None:

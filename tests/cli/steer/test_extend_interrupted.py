@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from colabctl.declare import extend
+from colabctl.ledger import extended, write_tasks
 from tests.cli.conftest import FILE, TRAIN, Say
 from tests.processes import Project
 from tests.screen import Screen
+
+EXTEND = "colabctl.declare.extend"
 
 
 def interrupted_after(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +48,7 @@ def test_before_the_record_is_written_nothing_was_added(
     file.write_text(FILE.replace("3]", "3, 4]"))
     words = [str(file) if word == "FILE" else word for word in command]
     with monkeypatch.context() as patched:
-        patched.setattr(extend, "write_tasks", interrupted_after(extend.write_tasks))
+        patched.setattr(f"{EXTEND}.write_tasks", interrupted_after(write_tasks))
         said = say(*words)
     assert (said.code, said.out, said.err) == (130, "", "interrupted; nothing was added to s\n")
     assert list((project.root / "sweeps" / "s").glob("extension-*")) == []
@@ -58,7 +60,7 @@ def test_after_the_record_is_written_the_extension_counts(
 ) -> None:
     assert say("sweep", str(file)).code == 0
     with monkeypatch.context() as patched:
-        patched.setattr(extend, "extended", interrupted_after(extend.extended))
+        patched.setattr(f"{EXTEND}.extended", interrupted_after(extended))
         said = say("extend", "s", "--value", "x=4", "--value", "x=5")
     assert (said.code, said.out) == (130, "")
     assert said.err == "interrupted when it was done: s has 2 new tasks, 5 in all\n"

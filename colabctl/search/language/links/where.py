@@ -43,12 +43,12 @@ def read_where(top: Fields, space: Space, *, of_objective: bool) -> Space:
         top.problem("where", f"lists {len(texts)} conditions; {_MOST} is the limit")
         return space
     names = Names.of(space)
-    given = top.content.get("where")
+    raw = top.content.get("where")
     constraints = []
-    for i, text in enumerate(given if isinstance(given, list) else texts):
+    for i, text in enumerate(raw if isinstance(raw, list) else texts):
         if not isinstance(text, str) or not text:
             continue
-        path: Path = ("where", i) if isinstance(given, list) else ("where",)
+        path: Path = ("where", i) if isinstance(raw, list) else ("where",)
         fault, condition = None, None
         try:
             condition = parse(text, names.words)
