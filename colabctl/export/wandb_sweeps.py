@@ -38,7 +38,7 @@ _MACRO = re.compile(r"\$\{([^}]*)\}")
 _MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # W&B's
 _COLABCTL_KEYS = (
     *("sampler", "start_with", "learn_from", "seed"),
-    *("max_retries", "task_timeout", "code", "claims", "keep_wandb"),
+    *("max_retries", "task_timeout", "code", "claims", "keep_wandb", "needs"),
 )
 _WANDB_KEYS = ("project", "entity")  # ignored here, but exported
 _LONGEST_WORD = 60
