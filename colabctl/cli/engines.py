@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from colabctl.engines.contract import Carrier, Pilots, Starter
+    from colabctl.ledger import SweepState
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
     from colabctl.work.open_sweep import OpenSweep
@@ -166,10 +167,19 @@ def _tasks_left(sweep: "OpenSweep", config: "Config") -> int:
     left: int = state.total - state.finished
     if left and state.order in ("pause", "stop"):
         raise UserError(
-            f"{sweep.plan.sweep} is {'paused' if state.order == 'pause' else 'stopped'}, so "
+            f"{sweep.plan.sweep} {_standing(state)}, so "
             f"pilots would have nothing to do; first: {command_line('resume', sweep.plan.sweep)}"
         )
     return left
+
+
+def _standing(state: "SweepState") -> str:
+    """Say why no worker may run tasks of a sweep now."""
+    from colabctl.ledger import ENDED
+
+    if state.ended:
+        return ENDED[state.ended]
+    return "is paused" if state.order == "pause" else "is stopped"
 
 
 def _pilots(

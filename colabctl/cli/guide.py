@@ -28,6 +28,7 @@ ORDER = (
     "sweep-file",
     "code",
     "search",
+    "story",
     "status",
     "steering",
     "results",

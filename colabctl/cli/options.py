@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colabctl import interrupts
 from colabctl.cli.terminal import can_ask, plain
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 def confirm(question: str, *, yes: bool) -> None:
     """Ask a question and end the command unless the answer is yes; `yes` is the answer of --yes.
 
-    Raises UserError if no one can be asked.
+    Ctrl-C at the question ends it as a shell expects. Raises UserError if no one can be asked.
     """
     from colabctl.errors import UserError
 
@@ -179,7 +180,12 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not can_ask():
         raise UserError("nothing was changed: there is no terminal to ask on; add --yes to do it")
-    if not typer.confirm(question, err=True):
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        tell("\nnothing was changed")  # below the question
+        raise typer.Exit(interrupts.CODE) from None
+    if not agreed:
         tell("nothing was changed")
         raise typer.Exit(1)
 

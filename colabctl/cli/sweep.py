@@ -333,7 +333,7 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
         return
     declaration = draft.declaration
     tasks = counted(summary["tasks"], "task")
-    print(f"{summary['sweep']}: {tasks}, method {declaration.method}")
+    print(f"{summary['sweep']}: {tasks}, method {declaration.written_method}")
     for note in summary["notes"]:
         print(plain(f"note: {note}"))
     if declaration.foreach:

@@ -98,6 +98,8 @@ _END_REASONS = {
     "max-tasks": ("reached --max-tasks", "work"),
     "max-time": ("reached --max-time", "work"),
     "target": ("the metric has reached its target", "results"),
+    "budget": ("the budget of the sweep is used up", "results"),
+    "patience": ("the search has stopped getting better", "results"),
     "stopped": ("the sweep is stopped", "resume"),
     "dismissed": ("this worker was stopped (colabctl stop --worker)", "work"),
     "interrupted": ("interrupted; claimed tasks are released", "work"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from colabctl.ledger import (
     stretches,
     write_tasks,
 )
-from colabctl.ledger.extensions.record import RECORD, START, VERSION_KEYS, cells_of
+from colabctl.ledger.extensions.record import LIMITS, RECORD, START, VERSION_KEYS, cells_of
 from colabctl.project.approvals import Approvals
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -128,7 +129,8 @@ class Addable:
     @property
     def is_empty(self) -> bool:
         """Whether the sweep has all of it already."""
-        return not self.tasks and not self.record.values and self.code is None
+        record = self.record
+        return not (self.tasks or record.values or record.limits or self.code)
 
     @property
     def total(self) -> int:
@@ -286,11 +288,14 @@ def _with_version(  # noqa: PLR0917 - a program, and what it is compared with
     layout: Layout,
     config: Config,
 ) -> Addable:
-    """Return what is added, with the program of a file if it differs from the latest version."""
+    """Return what is added, with what else a file changes: its budget, patience and program."""
     plan, record = result.plan, result.record
     new = planned(
         draft, program, layout, config, name=plan.sweep, member=record.member, now=record.at
     )
+    limits = {key: value for key in LIMITS if (value := getattr(new, key)) != getattr(plan, key)}
+    record = replace(record, limits=limits)
+    result = replace(result, record=record)
     keys = [key for key in VERSION_KEYS if key != "code_origin"]
     if all(getattr(new, key) == getattr(plan, key) for key in keys):
         return replace(result, notes=program.notes)
@@ -317,10 +322,26 @@ def _with_version(  # noqa: PLR0917 - a program, and what it is compared with
 def write(added: Addable, approvals: Approvals, config: Config, declaration: bytes = b"") -> Plan:
     """Write an extension and return the plan of the sweep with it; approve its program.
 
-    Its record is written last, so readers see it as a whole or not at all.
+    Its record is written last, so readers see it as a whole or not at all. If Ctrl-C or an error
+    comes before, nothing of it is left.
     """
     folder = SweepLayout(added.sweep.root / added.record.name)
     make_folder(folder.root)
+    try:
+        record = _write_files(added, folder)
+    except BaseException:
+        if not (folder.root / RECORD).exists():
+            shutil.rmtree(folder.root, ignore_errors=True)
+        raise
+    plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
+    # Of a plan that this member has not approved, the program alone says too little.
+    if added.code is not None and approvals.has(added.plan.approved.run_digest):
+        approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
+    return plan
+
+
+def _write_files(added: Addable, folder: SweepLayout) -> Extension:
+    """Write the tasks and the program of an extension, then its record, and return that."""
     own = added.record.plan(added.plan.declared or added.plan)
     make_folder(folder.tasks)
     record = replace(
@@ -331,11 +352,7 @@ def write(added: Addable, approvals: Approvals, config: Config, declaration: byt
         frozen.write(added.code, folder.code)
         frozen.fetch(folder.code, added.code.digest, names=tuple(added.code.files))
     write_new(folder.root / RECORD, record.encode())
-    plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
-    # Of a plan that this member has not approved, the program alone says too little.
-    if added.code is not None and approvals.has(added.plan.approved.run_digest):
-        approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
-    return plan
+    return record
 
 
 def extend(

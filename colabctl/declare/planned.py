@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from colabctl import needs, notify, repeat
+from colabctl import budget, needs, notify, repeat
 from colabctl.declare.preview import Draft, Preview
 from colabctl.errors import UserError
 from colabctl.ledger import Plan
@@ -74,6 +74,8 @@ def planned(
         task_timeout=declaration.task_timeout,
         claims=declaration.claims,
         target=metric.target if metric else None,
+        budget=budget.encode(declaration.budget),
+        patience=budget.encode(declaration.patience),
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         scheduler=_scheduler(declaration, program),

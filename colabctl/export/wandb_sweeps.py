@@ -37,8 +37,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of a parameter, in W&B's sche
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # W&B's
 _COLABCTL_KEYS = (
-    *("sampler", "start_with", "learn_from", "seed"),
-    *("max_retries", "task_timeout", "code", "claims", "keep_wandb", "needs"),
+    *("sampler", "start_with", "learn_from", "seed", "budget", "patience", "needs"),
+    *("max_retries", "task_timeout", "code", "claims", "keep_wandb"),
 )
 _WANDB_KEYS = ("project", "entity")  # ignored here, but exported
 _LONGEST_WORD = 60
@@ -122,8 +122,8 @@ def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
     source = declaration.source
     if declaration.method == "optuna":
         raise UserError(
-            f"{source}: with method optuna, code suggests the parameters, but W&B needs a list of "
-            "them; export the trials with --to optuna or --to csv"
+            f"{source}: with method {declaration.written_method}, code suggests the parameters, "
+            "but W&B needs a list of them; export the trials with --to optuna or --to csv"
         )
     if declaration.metrics and declaration.method == "bayes":
         raise UserError(

@@ -5,6 +5,7 @@ from colabctl.ledger.extensions.numbering import Numbering, view_of
 from colabctl.ledger.extensions.record import (
     Extension,
     cell_key,
+    cells_of,
     extended,
     extensions_in,
     latest_version,
@@ -30,6 +31,7 @@ from colabctl.ledger.plan import FORMAT, Kind, Plan, names_apart, read_plan
 from colabctl.ledger.proposals import Proposal
 from colabctl.ledger.state.attempts import params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.ends import ENDED, is_over, seconds_running
 from colabctl.ledger.state.machine import Accelerator, Machine, read_machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
@@ -39,6 +41,7 @@ from colabctl.ledger.unreported import lack, listed, meant
 from colabctl.ledger.waiting import Waiting, long_leases, waiting
 
 __all__ = [
+    "ENDED",
     "FORMAT",
     "OUTCOME_KINDS",
     "STATUSES",
@@ -66,6 +69,7 @@ __all__ = [
     "cache_of",
     "capacity_of",
     "cell_key",
+    "cells_of",
     "changed_keys",
     "check_approved",
     "contents",
@@ -73,6 +77,7 @@ __all__ = [
     "extensions_in",
     "gpu_memories",
     "gpu_name",
+    "is_over",
     "lack",
     "latest_version",
     "listed",
@@ -90,6 +95,7 @@ __all__ = [
     "read_machine",
     "read_plan",
     "reports_of",
+    "seconds_running",
     "stretches",
     "task_name",
     "versions",

@@ -48,6 +48,7 @@ def choose(
     These are the first ones, else some at random.
     Of a sweep with repeats, they are those whose turn it is; see `_in_turn`.
     """
+    want = min(want, state.room - sum(index in state.open for index in taken))
     if want <= 0 or state.order != "go":
         return []
 
@@ -104,7 +105,8 @@ def choose_lapsed(  # noqa: PLR0917 - as `choose`
     """Return at most `want` tasks that fit, of workers whose lease has lapsed by `now`."""
     if want <= 0 or state.order != "go":
         return []
-    lapsed = sorted(index for index in state.lapsed(now) if index not in taken and fits(index))
+    free = (index for index in state.lapsed(now) if index not in taken and fits(index))
+    lapsed = sorted(index for index in free if not state.ends.is_parked(index))
     return rng.sample(lapsed, min(want, len(lapsed)))
 
 
@@ -126,6 +128,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     are `here` already: others may have taken and released them meanwhile. Of the `newcomers` it
     knows only the names, and since when.
     """
+    most = min(want, state.room)
     if want <= 0 or state.order != "go":
         return []
     workers = {writer.name: writer for writer in state.live_workers(now)}
@@ -145,7 +148,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
         ]
 
     chosen = _in_turn(state, open_share(name))
-    chosen = sorted(chosen, key=lambda index: index not in state.first)[:want]
+    chosen = sorted(chosen, key=lambda index: index not in state.first)[:most]
     if not chosen:
         own_rate = _rate(workers.get(name))
         others = {other: open_share(other) for other in sorted(names) if other != name}
@@ -158,7 +161,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
             spare += share[len(share) - surplus :]
         if not spare and rng.random() >= _PATIENCE:
             spare = [index for share in others.values() for index in share]
-        chosen = rng.sample(spare, min(want, len(spare)))
+        chosen = rng.sample(spare, min(most, len(spare)))
     alone = frozenset((name,))
     return chosen + choose_lapsed(
         state, want - len(chosen), now, rng, here, lambda index: bool(able(index, alone))

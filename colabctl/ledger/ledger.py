@@ -21,6 +21,7 @@ from colabctl.ledger.lease import Lease
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.proposals import Propose, parts_of
 from colabctl.ledger.state.cache import Cache
+from colabctl.ledger.state.ends import rules_of
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.unreported import measure
 
@@ -52,12 +53,12 @@ class Ledger:
         self.state = self._new_state()
         if cache is not None and not cache.load(self.state, journals):
             self.state = self._new_state()
+        self.numbering.know(w.name for w in self.state.writers.values() if w.started is not None)
         self._writer: JournalWriter | None = None
         self.able: choice.Able = choice.all_able  # see work/fitting.py
         self.fits: choice.Fits = choice.fits_any
         self._written: list[Read] = []  # own events that the state lacks
-        self._written_at = 0.0
-        self._has_read = False
+        self._written_at, self._has_read = 0.0, False
         self._unsynced_since: float | None = None
 
     def _new_state(self) -> SweepState:
@@ -66,7 +67,7 @@ class Ledger:
             plan.total,
             plan.max_retries,
             plan.lease,
-            None if plan.target is None else plan.reaches_target,
+            rules_of(plan),
             partial(measure, plan),
             repeats=plan.repeats.count,
             together=plan.method == "bayes",
@@ -109,8 +110,7 @@ class Ledger:
         if self._cache is not None and not self._has_read and self._writer is None:
             self._cache.remember(self._journals.counts())
         if self._plan.consistency == "eventual":
-            names = self._journals.counts()
-            self._newcomers.look(names, self.state.writers, self.clock.now())
+            self._newcomers.look(self._journals.counts(), self.state.writers, self.clock.now())
         self._has_read = True
         return count
 
@@ -169,7 +169,8 @@ class Ledger:
         What this process wrote is not in its journal yet, as far as it has been read.
         """
         least = _FEW if self._plan.consistency == "coherent" else 1
-        return not self._has_read and self._writer is None and count >= least
+        whole = not self.numbering.holds_back
+        return whole and not self._has_read and self._writer is None and count >= least
 
     def announce(self, name: str) -> None:
         """Let others know that a worker of this name will `join`, where files arrive late.
@@ -317,7 +318,6 @@ class Ledger:
             want: returns how many tasks to claim; called with the state.
             lock: excludes the processes that see each other's writes at once. If it yields a
                 descriptor, that file is the claims log.
-            rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
             here: tasks not to choose on an eventual folder, because they wait or run here.

@@ -62,6 +62,7 @@ class Plan:
         code_origin: "." if it was frozen from the project; None for a folder elsewhere.
         metrics: {"name", "goal"} of each of several metrics, of a sweep without a single one.
         target: value of the metric that ends the sweep.
+        budget, patience: end it too, as colabctl/budget.py reads them.
         sampler, seed: propose the parameters of deferred tasks.
         scheduler: the functions by which Optuna chooses parameters, as run/optuna/scheduler.py
             reads them; "source" is a path in code/.
@@ -111,6 +112,8 @@ class Plan:
     task_timeout: float | None = None
     claims: Literal["eager", "careful"] = "eager"
     target: float | None = None
+    budget: Mapping[str, Any] | None = None
+    patience: Mapping[str, Any] | None = None
     sampler: str | None = None
     seed: int = 0
     scheduler: Mapping[str, Any] | None = None

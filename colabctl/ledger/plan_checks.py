@@ -1,11 +1,13 @@
 """Checks a plan, because others can write to the folder: it decides what workers run."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from colabctl.budget import decode_budget, decode_patience
 from colabctl.needs import decode as decode_needs
 from colabctl.notify import decode as decode_notify
 from colabctl.repeat import decode as decode_repeat
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 MOST_TASKS = 1_000_000
 """In a sweep, because their folders are named by six digits."""
 
+MOST_EARLIER = 100
+"""Sweeps that one sweep learns from."""
+
+_LONGEST_NAME = 255  # characters of a folder's name
+_DIGEST = re.compile("[0-9a-f]{64}")
 _LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
 
@@ -43,11 +50,16 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
+    decode_budget(plan.budget)
+    if decode_patience(plan.patience) is not None and plan.metric is None:
+        raise ValueError("it has patience, and no metric")
+
     decode_needs(plan.needs)
     _check_repeat(plan)
     _check_metrics(plan)
     _check_staged(plan)
     _check_scheduler(plan)
+    _check_learn_from(plan)
 
 
 def _check_cells(plan: "Plan") -> None:
@@ -93,6 +105,18 @@ def _check_scheduler(plan: "Plan") -> None:
             raise ValueError(f"scheduler has {name!r:.60}")
     if type(plan.scheduler.get("config")) is not dict:
         raise TypeError("scheduler has no config")
+
+
+def _check_learn_from(plan: "Plan") -> None:
+    """Raise ValueError or TypeError for earlier sweeps that no declaration names."""
+    earlier = plan.learn_from or {}
+    if len(earlier) > MOST_EARLIER:
+        raise ValueError(f"learn_from has more than {MOST_EARLIER} sweeps")
+    for name, digest in earlier.items():
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or "/" in name:
+            raise ValueError(f"learn_from has the name {name!r:.60}")
+        if not (type(digest) is str and _DIGEST.fullmatch(digest)):
+            raise TypeError(f"learn_from has {digest!r:.60}")
 
 
 def _check_staged(plan: "Plan") -> None:

@@ -1,13 +1,16 @@
 """The state of a sweep, updated as events arrive, in any order."""
 
 import math
+import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from colabctl.ledger.journals.events import (
     CONTROL_KINDS,
     FOLLOW,
+    OUTCOME_KINDS,
     PROGRESS_KINDS,
     STEERING_KINDS,
     Event,
@@ -15,8 +18,8 @@ from colabctl.ledger.journals.events import (
 )
 from colabctl.ledger.journals.journal import Read
 from colabctl.ledger.order import in_order
-from colabctl.ledger.proposals import part_of
 from colabctl.ledger.state.columns import Columns
+from colabctl.ledger.state.ends import End, EndRules, Ends
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.excess import Excess
 from colabctl.ledger.state.open_tasks import OpenTasks
@@ -51,7 +54,7 @@ class SweepState:
         total: number of tasks.
         max_retries: number of failed attempts after which a task may be claimed again.
         lease: seconds, for a writer whose start event has not arrived.
-        reaches: returns whether a configuration's metrics reach the target; None if it has none.
+        rules: what ends it before all its tasks have run.
         measure: returns the value of the sweep's metric.
         repeats: number of tasks of each configuration, which follow each other.
         together: whether these run together; else the first ones of all run first.
@@ -63,7 +66,7 @@ class SweepState:
         total: int,
         max_retries: int,
         lease: float,
-        reaches: Callable[[Sequence[float]], bool] | None = None,
+        rules: EndRules = EndRules(),  # noqa: B008 - a value
         measure: Measure = _no_metric,
         *,
         repeats: int = 1,
@@ -88,10 +91,9 @@ class SweepState:
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
         self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
-        self.reached: set[int] = set()  # first tasks of configurations that reach the target
+        self.ends = Ends(rules, repeats, self.columns, self.log)
         self._states: dict[int, TaskState] = {}  # of tasks not simple
-        self._reaches, self._measure = reaches, measure
-        self._max_retries, self._lease = max_retries, lease
+        self._measure, self._max_retries, self._lease = measure, max_retries, lease
 
     def add(
         self, events: Iterable[Event], read_at: float = math.inf, *, fresh: bool = False
@@ -123,6 +125,7 @@ class SweepState:
         finally:  # reading may fail after some events
             for index in touched:
                 self._fold(index)
+            self.ends.park(self.open, beyond_end=self.orders.beyond_end)
         return count
 
     def add_restored(self, writer: Writer) -> None:
@@ -143,6 +146,9 @@ class SweepState:
             self.duplicates += task.duplicates
         for index in columns.having("held"):
             self.held.setdefault(str(self.tasks[index].holder), set()).add(index)
+        for index in columns.finished() if self.ends.watches else ():
+            self.ends.look_at(index)
+        self.ends.park(self.open, beyond_end=self.orders.beyond_end)
 
     def found_alive(self, now: float) -> None:
         """Judge when all writers were alive, by their latest events, at the first look at them."""
@@ -171,6 +177,8 @@ class SweepState:
         """Record an event, and change the states of the tasks that stay simple."""
         t, name, n, kind, body = event
         columns, log = self.columns, self.log
+        if kind in OUTCOME_KINDS:
+            self.ends.add(body.get("seconds", 0.0))
         if kind in ("done", "pruned"):
             index = body["task"]
             number = log.add(t, writer.number, n, kind, line, after=body.get("after"))
@@ -189,7 +197,7 @@ class SweepState:
                 self._add_other(index, number, touched)
         elif kind == "claim":
             held = self.held.setdefault(name, set())
-            for index, number in self._claims(event, line, writer):
+            for index, number in self.log.add_claim(event, line, writer.number):
                 if columns.statuses[index] or index in self.others:
                     self._add_other(index, number, touched)
                     continue
@@ -233,26 +241,6 @@ class SweepState:
         if kind == "retry" and (lost := body.get("worker")) is not None:
             self._writer(lost).lose(body.get("after", {}).get(lost, -1))
 
-    def _claims(self, event: Event, line: bytes, writer: Writer) -> Iterator[tuple[int, int]]:
-        """Record a claim; yield each of its tasks, and the number of its event in the log.
-
-        A claim with parameters, or of tasks with earlier events, is recorded once for each task,
-        with the task's part alone. Otherwise all parts would be parsed to look at one task.
-        """
-        t, _, n, _, body = event
-        proposed, after = body.get("params", {}), body.get("after")
-        if not proposed and after is None:
-            number = self.log.add(t, writer.number, n, "claim", line)
-            for index, _ in body["tasks"]:
-                yield index, number
-            return
-        for index, attempt in body["tasks"]:
-            parts: dict[str, Any] = {"tasks": [[index, attempt]]}
-            if str(index) in proposed:
-                parts |= part_of(body, index)
-            own = encode(n, t, "claim", parts).rstrip()
-            yield index, self.log.add(t, writer.number, n, "claim", own, after=after)
-
     def _add_other(self, index: int, number: int, touched: set[int]) -> None:
         """Add an event of a task that is not simple, or not any more."""
         numbers = self.others.get(index)
@@ -271,9 +259,7 @@ class SweepState:
         self.counts[status] += 1
         if status == "done":
             columns.values[index], columns.lacking[index] = self._measure(event.metrics)
-            first = index - index % self.repeats
-            if self._reaches and self._reaches(columns.values[first : first + self.repeats]):
-                self.reached.add(first)
+        self.ends.look_at(index)
 
     def task(self, index: int) -> TaskState:
         """Return the state of a task."""
@@ -308,16 +294,17 @@ class SweepState:
         )
         if new.status != old.status or columns.outcomes[index] != outcome:
             self.counts[old.status] -= 1
-            self.reached.discard(index - index % self.repeats)
             columns.values[index], columns.lacking[index] = math.nan, False
             columns.seconds[index] = 0.0
             if new.event is None:
                 columns.statuses[index], columns.outcomes[index] = STATUSES.index(new.status), -1
                 self.counts[new.status] += 1
+                self.ends.look_at(index)
             else:
                 self._finish(index, new.status, outcome, new.event)
         if new.status != old.status:
-            (self.open.add if new.status == "open" else self.open.discard)(index)
+            is_open = new.status == "open" and not self.ends.is_parked(index)
+            (self.open.add if is_open else self.open.discard)(index)
         if new.holder != old.holder:
             if old.holder is not None:
                 self.held[old.holder].discard(index)
@@ -326,14 +313,11 @@ class SweepState:
 
     def lives_at(self, name: str, t: float) -> bool:
         """Whether the lease of the writer called `name` covers ledger time `t`."""
-        writer = self.writers.get(name)
-        return writer is not None and writer.lives_at(t)
+        return (writer := self.writers.get(name)) is not None and writer.lives_at(t)
 
     def live_workers(self, now: float) -> list[Writer]:
         """Return the workers whose lease covers ledger time `now`."""
-        return [
-            writer for writer in self.writers.values() if writer.is_worker and writer.lives_at(now)
-        ]
+        return [each for each in self.writers.values() if each.is_worker and each.lives_at(now)]
 
     @property
     def finished(self) -> int:
@@ -348,31 +332,46 @@ class SweepState:
     @property
     def order(self) -> str:
         """The current order to all workers: "go", "pause" or "stop"."""
-        if self.reached_target:
+        if self.ended is not None:
             return "stop"
         control = self.orders.control
         return "go" if control is None or control.kind == "resume" else control.kind
 
     @property
-    def reached_target(self) -> bool:
-        """Whether a task has reached the target, which stops the sweep.
+    def ended(self) -> End | None:
+        """What has ended the sweep before all its tasks have run, which stops it.
 
         A `resume` that was given after that continues it for good.
         """
-        return bool(self.reached) and not self.orders.beyond_target
+        if self.orders.beyond_end:
+            return None
+        if self.ends.reached:
+            return "target"
+        if self.finished == self.total:
+            return None
+        if self.ends.is_spent(self.outcomes):
+            return "budget"
+        held = chain.from_iterable(self.held.values())
+        is_left = self.open or not self.ends.parked or not all(map(self.ends.is_parked, held))
+        return None if is_left else "patience"
+
+    @property
+    def room(self) -> int:
+        """How many more tasks may start within the budget."""
+        started = self.outcomes + self.counts["held"]
+        return sys.maxsize if self.orders.beyond_end else self.ends.room(started)
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks that are held by a writer whose lease does not cover `now`."""
-        return [
-            index
-            for writer, held in self.held.items()
-            if held and not self.lives_at(writer, now)
-            for index in held
-        ]
+        lapsed = (held for name, held in self.held.items() if held and not self.lives_at(name, now))
+        return list(chain.from_iterable(lapsed))
 
     def claimable(self, now: float) -> int:
         """Return how many tasks may be claimed at ledger time `now`."""
-        return len(self.open) + len(self.lapsed(now))
+        if self.ends.is_nearly_spent(self, now) and not self.orders.beyond_end:
+            return 0
+        lapsed = sum(not self.ends.is_parked(index) for index in self.lapsed(now))
+        return min(len(self.open), self.room) + lapsed
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""

@@ -23,7 +23,7 @@ class Waiting:
     """Why a worker waits.
 
     Attributes:
-        kind: paused, or held: other workers hold the tasks that are left.
+        kind: paused, held (other workers hold the tasks that are left), or budget.
         cause: What has to be said again if it changes; equal as long as the reason is the same.
         text: The reason, such as "paused by ben since 14:02 UTC (3 min 20 s ago)".
         advice: What to do about it, or "".
@@ -61,6 +61,12 @@ def waiting(plan: Plan, state: SweepState, now: float, me: str = "") -> Waiting 
     }
     if not holders or state.claimable(now) or state.held.get(me):
         return None
+    if len(state.open):
+        resume = shlex.join(["colabctl", "resume", plan.sweep])
+        return Waiting(
+            "budget", (), "the budget of the sweep covers no more tasks than those that run now",
+            f"continue without it, once it has ended the sweep: {resume}",
+        )  # fmt: skip
     number, first = sum(holders.values()), next(iter(holders))
     left = "the task left" if number == 1 else f"the {number:,} tasks left"
     who = ", ".join(_holder(state.writers[name], holders[name], now) for name in _most(holders))

@@ -16,13 +16,12 @@ from colabctl.project.layout import EARLIER, Layout
 from colabctl.promote.content import digest_of, list_content, listed, without_saves
 from colabctl.promote.finals import Final, finals, interrupted
 from colabctl.promote.origin import Origin, TaskOrigin
-from colabctl.promote.tasks import best_result, refreshed, still_counts
+from colabctl.promote.tasks import best_result, index_now, refreshed, still_counts
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.links import check_inside, description, way_out
 from colabctl.sizes import format_size
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.task_names import index_of
 
 Still = Literal["same", "there", "changed", "gone", "outside", "unknown"]
 """What is known, from the size and time of a file, of what a result was copied from.
@@ -316,7 +315,7 @@ def _check_best(
     assert by is not None
     best, value = best_result(sweep, by)
     repeats = sweep.plan.repeats.count
-    if index_of(task.task, sweep.plan) // repeats == best.index // repeats:
+    if index_now(sweep, task) // repeats == best.index // repeats:
         return  # it, or another repeat of its configuration
     before = (task.metrics or {}).get(by.metric)
     if _is_number(before) and value != before:

@@ -14,6 +14,7 @@ from colabctl.project.layout import Layout
 from colabctl.promote.origin import ATTEMPT_DEPTH, BestBy, TaskOrigin
 from colabctl.sweeps import every_sweep, run_folders
 from colabctl.views.best import unreported
+from colabctl.views.extensions import code_of
 from colabctl.views.repeats import configurations, ranked
 from colabctl.views.results import Result, Results, as_json
 from colabctl.views.results.folders import folders
@@ -56,8 +57,8 @@ def attempt_at(path: Path, root: Path) -> Attempt | None:
     for layout in every_sweep(Layout(root)):
         if folder in (layout.root, *layout.twins):
             sweep = refreshed(OpenSweep.at(root, layout))
-            index = int(match["task"])
-            if index >= sweep.plan.total:
+            index = sweep.ledger.numbering.index(int(match["task"]), match["worker"])
+            if index is None or index >= sweep.plan.total:
                 return None
             origin = _origin_of(sweep, index, int(match["attempt"]), match["worker"])
             return Attempt(origin, len(parts) == ATTEMPT_DEPTH)
@@ -164,13 +165,31 @@ def as_origin(sweep: OpenSweep, result: Result) -> TaskOrigin:
     return TaskOrigin(
         result.sweep, result.task, result.attempt, result.status, result.member, result.worker,
         result.seconds, result.finished_at, as_json(result.params), as_json(result.metrics),
-        sweep.plan.code_digest, sweep.plan.run_digest,
+        code_of(sweep.plan, sweep.ledger.state, result.worker), sweep.plan.run_digest,
     )  # fmt: skip
 
 
 def still_counts(sweep: OpenSweep, task: TaskOrigin) -> bool:
     """Whether the result that was promoted is still the result of its task."""
-    now = sweep.ledger.state.tasks[index_of(task.task, sweep.plan)]
+    return _is_result_of(sweep, index_now(sweep, task), task)
+
+
+def index_now(sweep: OpenSweep, task: TaskOrigin) -> int:
+    """Return the number of the task that a final result is from; raises as `index_of` does.
+
+    It may have got another number since, where members extended the sweep at the same time.
+    """
+    index, plan = index_of(task.task, sweep.plan), sweep.plan
+    if not sweep.ledger.numbering.is_needed:
+        return index
+    state, added = sweep.ledger.state, range((plan.declared or plan).total, plan.total)
+    own = (each for each in (index, *added) if _is_result_of(sweep, each, task))
+    same = (each for each in own if as_json(params_of(state, sweep.tasks, each)) == task.params)
+    return next(same, index)
+
+
+def _is_result_of(sweep: OpenSweep, index: int, task: TaskOrigin) -> bool:
+    now = sweep.ledger.state.tasks[index]
     return (
         now.event is not None
         and now.status == task.status
@@ -189,7 +208,7 @@ def _origin_of(sweep: OpenSweep, index: int, attempt: int, worker: str) -> TaskO
         sweep.plan.sweep, task_name(index), attempt, "unfinished",
         writer.member if writer else "", worker, None, None,
         as_json(params_of(state, sweep.tasks, index)), None,
-        sweep.plan.code_digest, sweep.plan.run_digest,
+        code_of(sweep.plan, state, worker), sweep.plan.run_digest,
     )  # fmt: skip
 
 

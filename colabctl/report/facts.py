@@ -29,6 +29,8 @@ FIXED = (
 )  # fmt: skip
 """Names of the columns of every page, which no parameter's title takes."""
 
+_VERSION = "version"  # one more, of a page with a sweep whose program has several
+
 _MOST_NAMES = 200  # parameters, and metrics, of a page
 _MOST_CAUSES = 50
 _OUTPUT = 4000  # characters of the end of a failed attempt's output
@@ -50,7 +52,9 @@ def facts(sweeps: Sequence[OpenSweep], near: Path | None) -> dict[str, Any]:
         kind: list(dict.fromkeys(chain.from_iterable(getattr(row, kind) for row in shown)))
         for kind in ("params", "metrics")
     }
-    titles = columns.titles(FIXED, names)
+    versions = [row.version for row in shown]
+    own = {_VERSION: versions} if any(versions) else {}
+    titles = columns.titles((*FIXED, *own), names)
     scales: dict[str, Scale] = {}
     listed: dict[str, set[float]] = {}
     for each in read:
@@ -76,7 +80,7 @@ def facts(sweeps: Sequence[OpenSweep], near: Path | None) -> dict[str, Any]:
         "sweeps": [each.facts(varying, near) for each in read],
         "fewest": FEWEST,
         "rows": len(shown),
-        "fixed": _fixed(shown, read, begin),
+        "fixed": _fixed(shown, read, begin) | own,
         "params": [
             {"title": readable(title[name]), "listed": sorted(listed.get(name, ())), **params[name]}
             for name in varying

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from colabctl.errors import UserError
 from colabctl.export.yaml_text import as_yaml
 from colabctl.ledger import task_name
 from colabctl.report.columns import as_text, readable
@@ -12,6 +13,7 @@ from colabctl.report.timeline import machine, workers_shown
 from colabctl.sharedfs.mounts import PROMISES
 from colabctl.sweeps import differing
 from colabctl.views.columns import flat
+from colabctl.views.extensions import history
 from colabctl.views.status import Status, status
 from colabctl.views.steering import decisions
 from colabctl.work.open_sweep import OpenSweep
@@ -42,6 +44,10 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
             readable(f"{each.what} {each.kind} by {each.member}, {_minute(each.at)}".lstrip())
             for each in decisions(sweep.ledger.state)
         ],
+        "extended": [
+            readable(each.removeprefix("extended "))
+            for each in history(plan, sweep.ledger.state, lambda at: f", {_minute(at)}")
+        ],
         "rate": seen.rate,
         "left": seen.seconds_left,
         "metric": readable(plan.metric) if plan.metric else None,
@@ -51,7 +57,7 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         ],
         "front": [index_of(name, plan) for each in seen.front for name in each["tasks"]],
         "repeated": plan.repeats.count > 1,
-        "method": plan.method,
+        "method": _method(sweep),
         "declared": [readable(called(plan.declared_by)), _date(plan.declared_at)],
         "members": list(map(readable, members)),
         "machines": sorted(set(map(readable, filter(None, map(machine, workers))))),
@@ -77,6 +83,14 @@ def _best(best: dict[str, Any], varying: Sequence[str]) -> dict[str, Any]:
         "line": " ".join(_quoted(f"--{n}={as_text(v)}") for n, v in params.items()),
         "yaml": as_yaml(best["params"]),
     }
+
+
+def _method(sweep: OpenSweep) -> str:
+    """Return the method as the file has it, or as it runs if the file cannot be read."""
+    try:
+        return sweep.declared.declaration().written_method
+    except (UserError, OSError):
+        return sweep.plan.method
 
 
 def _quoted(word: str) -> str:

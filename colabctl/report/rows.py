@@ -9,6 +9,7 @@ from colabctl.ledger import params_of
 from colabctl.sweeps import run_folders
 from colabctl.views.cells import started
 from colabctl.views.columns import flat
+from colabctl.views.extensions import version_of
 from colabctl.views.failures import Cause
 from colabctl.views.results.folders import folders
 from colabctl.views.task_status import held_tasks
@@ -25,6 +26,7 @@ class Row:
         value: the sweep's metric, None without one.
         cause: the id of the cause why it failed last, None if it is done or did not fail.
         start: ledger time, None if it has not started.
+        version: of the sweep's program, that its worker ran; None if there is only one.
         folder: its files, as a POSIX path from the project's folder; None without files.
 
     """
@@ -41,6 +43,7 @@ class Row:
     attempt: int | None
     start: float | None
     seconds: float | None
+    version: int | None
     folder: str | None
 
 
@@ -61,6 +64,7 @@ def rows(
         run_folders(sweep.layout, sweep.plan),
         sweep.ledger.numbering,
     )
+    version_of_worker = version_of(sweep.plan, state)
     failed = {index: cause.id for cause in causes for index in (*cause.failed, *cause.to_retry)}
     since = {
         index: (worker, begun)
@@ -90,5 +94,6 @@ def rows(
             attempt=outcome.attempt if event else task.attempts or None,
             start=start,
             seconds=seconds,
+            version=version_of_worker(worker) if worker else None,
             folder=folder_of(index, outcome.attempt, event.writer) if event else None,
         )

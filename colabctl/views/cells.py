@@ -216,6 +216,7 @@ def progress(
         seconds = _of(columns.seconds, members)
         runs, claims = len(running[number]), held[number] - len(running[number])
         waiting = len(members) - finished - cancelled - runs - claims
+        is_over = stopped or (len(members) > 0 and state.ends.is_parked(members[0]))
         best = _best(plan, state, members)
         counted.append(
             count
@@ -224,8 +225,8 @@ def progress(
                 "total": len(members),
                 "running": runs,
                 "claimed": claims,
-                "pending": 0 if stopped else waiting,
-                "cancelled": cancelled + (waiting if stopped else 0),
+                "pending": 0 if is_over else waiting,
+                "cancelled": cancelled + (waiting if is_over else 0),
                 "best": best and best[1],
                 "best_index": best and best[0],
                 "seconds": sum(seconds) / finished if finished else None,

@@ -5,9 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from colabctl.durations import format_duration
-from colabctl.ledger import Plan, SweepState, versions
+from colabctl.ledger import ENDED, Plan, SweepState, versions
 
 _MOST = 3  # extensions that are shown
+
+
+def code_of(plan: Plan, state: SweepState, worker: str) -> str:
+    """Return the digest of the version of the program that a worker ran."""
+    writer = state.writers.get(worker)
+    return (writer.code if writer else "") or next(versions(plan))
 
 
 def version_of(plan: Plan, state: SweepState) -> Callable[[str], int | None]:
@@ -28,24 +34,30 @@ def version_of(plan: Plan, state: SweepState) -> Callable[[str], int | None]:
 
 def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
     """Yield a sentence for each of the latest extensions, and how many tasks each version ran."""
+    return history(plan, state, lambda at: f" {format_duration(max(0.0, now - at))} ago")
+
+
+def history(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iterator[str]:
+    """Yield the same sentences; `when` returns the words for the time of an extension."""
     numbers = list(_versions_until(plan))
     for extension, number in list(zip(plan.extensions, numbers, strict=True))[-_MOST:]:
         count = extension.total
         what = [f"{count:,} new task{'s' * (count != 1)}"] if count else []
         what += [f"version {number} of the program"] if extension.version else []
-        ago = format_duration(max(0.0, now - extension.at))
+        what += [f"{'another' if value else 'no'} {key}" for key, value in extension.limits.items()]
         if not what:
             values = sum(len(values) for _, values in extension.values)
             words = "a value that later trials can have", "values that later trials can have"
             is_new = values and not extension.dropped
             what = [words[values > 1] if is_new else "nothing that was not there"]
-        yield f"extended by {state.called(extension.member)} {ago} ago: {', '.join(what)}"
+        who = state.called(extension.member)
+        yield f"extended by {who}{when(extension.at)}: {', '.join(what)}"
     if (earlier := len(plan.extensions) - _MOST) > 0:
         yield f"and {earlier} earlier extension{'s' * (earlier != 1)}"
-    if waits_beyond_target(plan, state):
+    if waits_beyond_end(plan, state):
         left = state.total - state.finished
         yield (
-            f"the target is reached, so {left:,} task{'s' * (left != 1)} of {plan.sweep} "
+            f"{plan.sweep} {ENDED[state.ended or 'target']}, so {left:,} task{'s' * (left != 1)} "
             f"wait{'s' * (left == 1)}; to run {'them' if left != 1 else 'it'}: "
             f"colabctl resume {shlex.quote(plan.sweep)}"
         )
@@ -61,12 +73,16 @@ def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
         yield f"finished tasks: {each}"
 
 
-def waits_beyond_target(plan: Plan, state: SweepState) -> bool:
-    """Whether tasks wait that the sweep got after it had reached its target."""
-    if not plan.extensions or not state.reached_target or state.finished == state.total:
+def waits_beyond_end(plan: Plan, state: SweepState) -> bool:
+    """Whether tasks wait that the sweep got after its target, budget or patience had ended it."""
+    if not plan.extensions or state.ended is None or state.finished == state.total:
         return False
-    ended = [each.t for index in state.reached if (each := state.tasks[index].event) is not None]
-    return any(each.total and each.at > min(ended, default=0.0) for each in plan.extensions)
+    times, outcomes = state.log.times, state.columns.outcomes
+    if state.ended == "target":
+        ended = min(times[outcomes[index]] for index in state.ends.reached)
+    else:
+        ended = max((times[number] for number in state.columns.outcome_numbers()), default=0.0)
+    return any(each.total and each.at > ended for each in plan.extensions)
 
 
 def _versions_until(plan: Plan) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """The text of a message about a sweep: short, for a telephone."""
 
-from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
+from colabctl.ledger import ENDED, Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.notify import Occasion
 from colabctl.views.best import best, best_configuration
 from colabctl.views.columns import flat
@@ -19,7 +19,9 @@ def notice(occasion: Occasion, plan: Plan, state: SweepState, tasks: TaskFiles) 
     left = state.total - state.finished
     match occasion:
         case "finished":
-            reached = f", and {left} not needed: the target is reached" if left else ""
+            reached = (
+                f", and {left} not needed: it {ENDED[state.ended]}" if left and state.ended else ""
+            )
             return f"{name} is finished: {ended}{reached}.{_best(plan, state, tasks)}"
         case "failing":
             return (

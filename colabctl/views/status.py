@@ -12,15 +12,16 @@ from colabctl.ledger import (
     SweepState,
     TaskFiles,
     Writer,
+    is_over,
     long_leases,
     params_of,
     task_name,
 )
-from colabctl.views import task_status
+from colabctl.views import limits, task_status
 from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
-from colabctl.views.extensions import sentences, waits_beyond_target
+from colabctl.views.extensions import sentences, waits_beyond_end
 from colabctl.views.needs import Unmet, unmet
 from colabctl.views.pareto import described
 from colabctl.views.repeats import in_words
@@ -95,6 +96,10 @@ class Status:
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
         metrics: {name, goal} of each of several metrics.
+        ended: What ended the sweep before all its tasks had run: target, budget, patience; or None.
+        budget: {tasks: {used, limit}, seconds: {used, limit}}, those that are limited, or None.
+        patience: {trials, min_delta, searches: [{values, waited, ended}]}, or None. `waited` is how
+            many trials in a row were not better, up to the last one.
         front: With several metrics, the Pareto front: {task, index, tasks, values, params} of each
             task or configuration that no other one beats in all metrics, the best by the first
             metric first.
@@ -135,6 +140,10 @@ class Status:
     pilots: list[dict[str, Any]] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     front: list[dict[str, Any]] = field(default_factory=list)
+    ended: str | None = None
+    budget: dict[str, Any] | None = None
+    patience: dict[str, Any] | None = None
+
     needs: list[Unmet] = field(default_factory=list)
 
 
@@ -174,7 +183,7 @@ def status(
         cancelled=counts["cancelled"],
         duplicates=state.duplicates,
         rate=forecast.rate,
-        seconds_left=forecast.seconds_left,
+        seconds_left=limits.seconds_left(plan, state, now, forecast.rate, forecast.seconds_left),
         best=first,
         workers=[
             _worker(state, writer, held.get(writer.name, []), now)
@@ -190,6 +199,7 @@ def status(
         steering=[
             *(decision.text(now) for decision in decisions(state)),
             *sentences(plan, state, now),
+            *(limits.sentences(plan, state, now) if not waits_beyond_end(plan, state) else ()),
         ],
         waiting=list(long_leases(plan, state, now).values()),
         needs=unmet(plan, state, tasks, now),
@@ -202,6 +212,9 @@ def status(
         metrics=list(map(dict, plan.metrics)),
         front=front,
         ordered=_ordered(state, now),
+        ended=state.ended,
+        budget=limits.budget(plan, state),
+        patience=limits.patience(plan, state),
         unseen=list(_unseen(plan, ledger, now)),
     )
 
@@ -215,10 +228,12 @@ def _failures(state: SweepState, tasks: TaskFiles) -> list[dict[str, Any]]:
 
 
 def _state(plan: Plan, state: SweepState, now: float) -> str:
-    if waits_beyond_target(plan, state):
+    if waits_beyond_end(plan, state):
         return "stopped"
-    if state.finished == state.total or state.reached_target:
+    if is_over(state, now):
         return "finished"
+    if state.ended:
+        return "running"
     if state.order != "go":
         return {"pause": "paused", "stop": "stopped"}[state.order]
     if state.live_workers(now):
@@ -228,7 +243,7 @@ def _state(plan: Plan, state: SweepState, now: float) -> str:
 
 def _ordered(state: SweepState, now: float) -> dict[str, Any] | None:
     control = state.orders.control
-    if control is None or state.order == "go" or state.reached_target:
+    if control is None or state.order == "go" or state.ended:
         return None
     member = control.body.get("member")
     return {

@@ -1,10 +1,12 @@
 """The status of each task of a sweep at one moment."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from colabctl.ledger import STATUSES, Plan, Status, SweepState
-from colabctl.views.extensions import waits_beyond_target
+from colabctl.views.extensions import waits_beyond_end
 
+_OPEN = STATUSES.index("open")
 _FINISHED: tuple[Status, ...] = ("done", "pruned", "failed", "cancelled")
 
 
@@ -30,13 +32,26 @@ def counts(plan: Plan, state: SweepState, now: float) -> Counter[str]:
         finished["running"] += running
         finished["claimed"] += len(indices) - running
         waiting -= len(indices)
-    finished[waits_as(plan, state)] += waiting
+    unneeded = sum(1 for _ in _parked(state, now))
+    finished["cancelled"] += unneeded
+    finished[waits_as(plan, state)] += waiting - unneeded
     return finished
+
+
+def _parked(state: SweepState, now: float) -> Iterator[int]:
+    """Yield the tasks that no one runs of searches whose patience has ended."""
+    if not state.ends.parked:
+        return
+    lapsed, statuses = set(state.lapsed(now)), state.columns.statuses
+    for search in state.ends.parked:
+        for index in state.ends.tasks_of(search):
+            if statuses[index] == _OPEN or index in lapsed:
+                yield index
 
 
 def waits_as(plan: Plan, state: SweepState) -> str:
     """Return the status of tasks that no one has started: pending, or cancelled after a stop."""
-    is_stopped = state.order == "stop" and not waits_beyond_target(plan, state)
+    is_stopped = state.order == "stop" and not waits_beyond_end(plan, state)
     return "cancelled" if is_stopped else "pending"
 
 
@@ -45,11 +60,13 @@ def statuses(plan: Plan, state: SweepState, now: float) -> list[str]:
 
     Finished tasks are done, pruned, failed or cancelled. Of the tasks that a writer holds, as many
     as it has jobs are running; the rest are claimed. All others are pending, or cancelled too if
-    the sweep was stopped.
+    the sweep or their search has ended.
     """
     waiting = waits_as(plan, state)
     names = [status if status in _FINISHED else waiting for status in STATUSES]
     statuses = [names[code] for code in state.columns.statuses]
+    for index in _parked(state, now):
+        statuses[index] = "cancelled"
     for name, indices in held_tasks(state, now).items():
         for rank, index in enumerate(indices):
             statuses[index] = "running" if rank < state.writers[name].jobs else "claimed"

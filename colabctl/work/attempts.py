@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from colabctl.errors import UserError
-from colabctl.ledger import Event, SweepState, task_name
+from colabctl.ledger import ENDED, Event, SweepState, task_name
 
 _LEAST = ("lost", "released", "done", "pruned", "failed", "running")
 
@@ -112,6 +112,8 @@ def unstarted(state: SweepState, index: int) -> str:
     if task.status == "failed":
         return f"{name} failed: {task.outcome.error}"
     why = {"pause": "; the sweep is paused", "stop": "; the sweep is stopped"}.get(state.order, "")
+    if state.ended or state.ends.is_parked(index):
+        why = f"; the sweep {ENDED[state.ended or 'patience']}"
     over = sorted({a.number for a in attempts_at(state, index) if a.ending == "discarded"})
     if over:
         why += f"; {'attempt' if len(over) == 1 else 'attempts'} {', '.join(map(str, over))} "

@@ -23,13 +23,17 @@ class Fitting:
 
     def can_claim(self) -> bool:
         """Whether any task that can be claimed fits."""
+        return self._ledger.state.claimable(self._ledger.clock.now()) > 0 and self._fits_some()
+
+    def _fits_some(self) -> bool:
+        """Whether any task fits that no one runs, of a search that has not ended."""
         state, fits = self._ledger.state, self._ledger.fits
-        now = self._ledger.clock.now()
         if not self._plan.needs:
-            return state.claimable(now) > 0
+            return True
         if self._open is None or self._open[0] != state.revision:
             self._open = state.revision, any(map(fits, state.open))
-        return self._open[1] or any(map(fits, state.lapsed(now)))
+        lapsed = state.lapsed(self._ledger.clock.now())
+        return self._open[1] or any(fits(i) for i in lapsed if not state.ends.is_parked(i))
 
     def unfit_for_good(self) -> str | None:
         """Return why this worker can claim no task, None if others may release one that fits."""
@@ -41,7 +45,7 @@ class Fitting:
     def unfit(self) -> str | None:
         """Return why no task that is left and can be claimed fits this worker; None if one does."""
         state = self._ledger.state
-        if not self._plan.needs or self.can_claim():
+        if self._fits_some():
             return None
         has, jobs, here = self._identity.has, self._identity.jobs, machine_here()
         lacking: Counter[Need] = Counter()

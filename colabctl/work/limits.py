@@ -14,6 +14,8 @@ EndReason = Literal[
     "max-tasks",
     "max-time",
     "target",  # a task has reached the target
+    "budget",  # the budget of the sweep is used up
+    "patience",  # no search of the sweep gets better any more
     "stopped",  # by an order for the sweep
     "dismissed",  # by an order for this worker
     "interrupted",
@@ -37,7 +39,7 @@ def why_stopped(state: SweepState, worker: str) -> EndReason | None:
         return "dismissed"
     if state.order != "stop":
         return None
-    return "target" if state.reached_target else "stopped"
+    return state.ended or "stopped"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import Request
 
-from colabctl.ledger import Plan, SweepState, TaskFiles
+from colabctl.ledger import Plan, SweepState, TaskFiles, is_over
 from colabctl.notify import Notify, Occasion, decode
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
@@ -109,7 +109,7 @@ class Notices:
         """Yield what no worker has sent yet."""
         assert self._notify is not None
         state, on = self._sweep.ledger.state, self._notify.on
-        is_finished = state.finished == state.total or state.reached_target
+        is_finished = is_over(state, self._sweep.ledger.clock.now())
         earlier = state.notices.get("finished", ())
         if is_finished and "finished" in on and _decisions(state) not in earlier:
             yield "finished"
@@ -209,7 +209,7 @@ def _decisions(state: SweepState) -> int:
     After each, the sweep may finish again. Dates do not tell: the clock of a writer may be wrong.
     """
     decided = map(state.log.event, state.log.heads)
-    return sum(event.kind != "cancel" for event in decided) + state.orders.beyond_target
+    return sum(event.kind != "cancel" for event in decided) + state.orders.beyond_end
 
 
 def _last_writer(state: SweepState) -> str:

@@ -92,7 +92,8 @@ def study_of(plan: Plan) -> dict[str, Any] | None:
         "goals": plan.goals,
         "sampler": plan.sampler or "tpe",
         "seed": plan.seed,
-        "trials": [],
+        "trials": "",
+        "distributions": {},
     }
 
 

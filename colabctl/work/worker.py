@@ -38,7 +38,17 @@ from colabctl.work.waiting import Reasons
 _FAILING = 5
 _ALIKE = 10  # attempts with the same error that are all named; of later ones, some are
 _GIVEN_UP = ("failing", "gone")
-_FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do", "short", "extended")
+_FINISHING = (
+    "target",
+    "budget",
+    "patience",
+    "stopped",
+    "dismissed",
+    "max-tasks",
+    "nothing to do",
+    "short",
+    "extended",
+)
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 _SIGNALS_APART = 0.5  # seconds, at most, between SIGTERM for a task and for its worker
 

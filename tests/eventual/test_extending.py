@@ -83,3 +83,43 @@ def test_a_worker_takes_tasks_whose_extension_arrives_while_it_runs(
     assert "was extended" in worker.said()  # type: ignore[attr-defined]
     eventually(lambda: len(group.results(0)) == 4)
     assert sorted(row["params"]["x"] for row in group.results(0)) == [1, 2, 3, 8]
+
+
+def test_what_is_said_of_tasks_of_an_extension_waits_for_it(drives: Callable[..., Drive]) -> None:
+    pair = Extended(drives(machines=2, manual=True))
+    pair.extend(0, "--value", "x=7")
+    assert "1 done" in pair.work(0)
+    pair.drive.deliver(names="ana-*")  # folders of journals
+    pair.drive.deliver(names="0*")  # what is in them, but no extension
+    status = json.loads(pair.say(1, "status", "nap", "--json").stdout)
+    assert (status["total"], status["done"], status["damage"]) == (2, 2, [])
+    doctor = pair.say(1, "doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    pair.extend(1, "--value", "x=8")
+    for _ in range(2):  # the second time, from the cache
+        assert pair.rows(1) == [(0, 1, 1), (1, 2, 2)]
+    assert "1 done" in pair.work(1)
+    pair.drive.deliver()
+    for machine in (0, 1):
+        rows = pair.rows(machine)
+        assert len(rows) == 4
+        assert all(x == loss for _, x, loss in rows)
+
+
+def test_a_promoted_task_is_the_same_under_another_number(drives: Callable[..., Drive]) -> None:
+    pair = Extended(drives(machines=2, manual=True))
+    pair.extend(1, "--value", "x=7", "--value", "x=9")  # whose tasks come before those of x=8
+    pair.extend(0, "--value", "x=8", "--value", "x=6")
+    for machine in (0, 1):
+        assert "2 done" in pair.work(machine)
+    ana = ("--member", "ana")
+    assert pair.say(0, "promote", "nap", "t000002", "--name", "eight", *ana).returncode == 0
+    pair.drive.deliver()
+    assert (4, 8, 8) in pair.rows(0)
+    checked = pair.say(0, "promote", "--check")
+    assert checked.returncode == 0, checked.stderr + checked.stdout
+    again = pair.say(0, "promote", "nap", "t000004", "--name", "again", *ana)
+    assert again.returncode == 0, again.stderr
+    records = pair.group.root(0) / "results" / "final"
+    for name in ("eight", "again"):
+        assert "params: {x: 8}" in (records / f"{name}.origin.yaml").read_text()

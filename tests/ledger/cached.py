@@ -107,7 +107,12 @@ def picture(opened: Ledger) -> object:
         sorted(state.open),
         {writer: held for writer, held in state.held.items() if held},
         {status: count for status, count in state.counts.items() if count},
-        (state.duplicates, state.order, state.reached, sorted(map(str, state.orders.current()))),
+        (
+            state.duplicates,
+            state.order,
+            state.ends.reached,
+            sorted(map(str, state.orders.current())),
+        ),
         writers,
         state.log.steering(),
         sorted(map(str, opened.damage)),

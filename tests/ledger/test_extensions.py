@@ -141,6 +141,7 @@ def test_every_reader_finds_the_tasks_that_a_writer_meant(
         assert sorted(meant) == sorted(expected)
         for index, value in enumerate(own):
             assert numbering.number(3 + ours.index(value), f"w{number}") == 3 + index
+            assert numbering.index(3 + index, f"w{number}") == 3 + ours.index(value)
 
 
 def _known(root: Path, names: list[str]) -> list[Extension]:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, read_plan
 from colabctl.ledger.journals.checks import check
-from colabctl.ledger.plan_checks import MOST_TASKS
+from colabctl.ledger.plan_checks import MOST_EARLIER, MOST_TASKS
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.search import expansion
+from colabctl.search.language import declaration
 
 KERNELS = {"fresh": False, "kernel_tasks": 0, "shell_errors": "raise", "keep": "failed"}
 PLAN = Plan(
@@ -43,7 +44,13 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"kernels": {**KERNELS, "fresh": "yes"}}, {"kernels": {**KERNELS, "kernel_tasks": -1}},
      {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}},
      {"process_tasks": -1}, {"process_tasks": True}, {"parameters": {"lr": "yes"}},
-     {"parameters": ["lr"]}, {"needs": {"gpu": 1}}, {"needs": [1]}, {"needs": [{"gpu": -1}]},
+     {"parameters": ["lr"]},
+     {"learn_from": ["old"]}, {"learn_from": "old"}, {"learn_from": {"old": None}},
+     {"learn_from": {"old": "0" * 63}}, {"learn_from": {"../old": "0" * 64}},
+     {"learn_from": {"o\x1bld": "0" * 64}}, {"learn_from": {"": "0" * 64}},
+     {"learn_from": {"o" * 300: "0" * 64}},
+     {"learn_from": {f"s{n}": "0" * 64 for n in range(MOST_EARLIER + 1)}},
+     {"needs": {"gpu": 1}}, {"needs": [1]}, {"needs": [{"gpu": -1}]},
      {"needs": [{"gpu": 10**400}]}, {"needs": [{"gpu": True}]}, {"needs": [{"where": "x = 1"}]},
      {"needs": [{"memory": 1.5}]}, {"needs": [{"gpu": 1, "where": 3}]}, {"needs": 101 * [{"gpu": 1}]},
      {"needs": [{"gpu": 1, "where": "x ="}]}, {"needs": [{"gpu": 1, "where": 99 * "("}]},
@@ -83,6 +90,7 @@ def test_the_plan_of_another_sweep_is_refused(tmp_path: Path) -> None:
 
 def test_a_plan_may_have_as_many_tasks_as_a_sweep_file_can_declare() -> None:
     assert MOST_TASKS == expansion.MOST_TASKS
+    assert MOST_EARLIER == declaration.MOST_EARLIER
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
@@ -108,6 +116,7 @@ OTHERS: dict[str, Any] = {
     "heartbeat": 11.0, "lease": 61.0, "program": "train.py:other", "command": ["sh"], "cwd": "a",
     "import_path": ["b"], "code_digest": "c", "code_origin": ".", "metric": "loss",
     "goal": "maximize", "max_retries": 2, "task_timeout": 1.0, "claims": "careful", "target": 0.0,
+    "budget": {"tasks": 3}, "patience": {"trials": 2, "min_delta": 0.0},
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"},
     "scheduler": {"source": "a.py", "config": {}}, "learn_from": {"old": "a"},
     "notify": {"url": "U", "on": ["idle"]}, "stage": {"a": {"path": "a", "digest": ""}},

@@ -10,6 +10,7 @@ import pytest
 from colabctl.ledger.journals.checks import check
 from colabctl.ledger.journals.events import Event
 from colabctl.ledger.state.attempts import proposal_of, reports_of
+from colabctl.ledger.state.ends import EndRules
 from colabctl.ledger.sweep_state import SweepState
 
 T = 1_700_000_000.0
@@ -39,8 +40,8 @@ def report(t: float, writer: str, *losses: float, attempt: int = 1) -> Event:
 
 
 def state(events: list[Event], target: float | None = None, total: int = 3) -> SweepState:
-    reaches = None if target is None else lambda values: values[0] <= target
-    folded = SweepState(total, 1, 60.0, reaches, lambda metrics: (metrics["loss"], False))
+    rules = EndRules(None if target is None else lambda values: values[0] <= target)
+    folded = SweepState(total, 1, 60.0, rules, lambda metrics: (metrics["loss"], False))
     folded.add(events)
     return folded
 
@@ -112,22 +113,22 @@ def test_the_first_outcome_that_reaches_the_target_stops_the_sweep() -> None:
     assert state(events[:1], target=2.0).order == "go"
     for order in (events, events[::-1]):
         folded = state(order, target=2.0)
-        assert (folded.order, folded.reached_target) == ("stop", True)
+        assert (folded.order, folded.ended) == ("stop", "target")
     assert state(events).order == "go"
 
 
 def test_a_resume_after_the_target_overrides_it_for_good_and_other_orders_do_not() -> None:
-    reached, resume = done(2, "a", 1.0), event(1, "ana", "resume", beyond_target=True)
+    reached, resume = done(2, "a", 1.0), event(1, "ana", "resume", beyond_end=True)
     later = done(4, "b", 0.5, task=1)
     folded = state([later, resume, reached], target=2.0)
-    assert (folded.order, folded.reached_target) == ("go", False)
+    assert (folded.order, folded.ended) == ("go", None)
     for kind in ("pause", "resume"):
         assert state([event(1, "ana", kind), reached], target=2.0).order == "stop"
 
 
 def test_a_pruned_task_with_good_metrics_does_not_reach_the_target() -> None:
     pruned = event(1, "a", "pruned", task=0, attempt=1, seconds=1.0, metrics={"loss": 0.0})
-    assert not state([pruned], target=2.0).reached_target
+    assert not state([pruned], target=2.0).ended
 
 
 @pytest.mark.parametrize(
@@ -155,9 +156,9 @@ def test_a_target_is_reached_by_all_repeats_of_a_configuration_together() -> Non
     measure = lambda metrics: (metrics["loss"], False)  # noqa: E731
     events = [done(1, "a", 0.5, task=1), done(2, "b", 1.5, task=0), done(3, "c", 0.1, task=2)]
     for order in permutations(events):
-        folded = SweepState(4, 1, 60.0, plan_reaches, measure, repeats=2)
+        folded = SweepState(4, 1, 60.0, EndRules(plan_reaches), measure, repeats=2)
         folded.add(order)
-        assert folded.reached == {0}
-    lone = SweepState(4, 1, 60.0, plan_reaches, measure, repeats=2)
+        assert folded.ends.reached == {0}
+    lone = SweepState(4, 1, 60.0, EndRules(plan_reaches), measure, repeats=2)
     lone.add(events[:1])
-    assert not lone.reached_target
+    assert not lone.ended

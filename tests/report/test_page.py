@@ -309,6 +309,37 @@ def test_the_page_shows_the_digest_of_trust_and_what_was_discarded(
     assert silent(tab)
 
 
+def test_the_page_shows_extensions_and_the_version_that_each_task_ran(
+    tab: Tab, project: Project, made: Made
+) -> None:
+    text = "method: grid\nmetric: {name: y}\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+    train = "def train(x):\n    return {'y': x}\n"
+    project.declare("s", text, train)
+    assert project.run("work", "s").code == 0
+    tab.open(made(project, "s"))
+    assert "extended" not in tab.run("document.getElementById('head').innerText")
+    project.write("train.py", train + "\n# again\n")
+    file = project.write("s.yaml", text.replace("2]", "2, 3]"))
+    assert project.run("sweep", str(file), "--extend", "--yes", member="ben").code == 0
+    assert project.run("work", "s", member="ben").code == 0
+    tab.open(made(project, "s"))
+    scrolled_through(tab)
+    head = tab.run("document.getElementById('head').innerText")
+    assert re.search(
+        r"extended\nby ben, [-\d]+ [:\d]+ UTC: 1 new task, version 2 of the program; "
+        "finished tasks: version 1 in 2, version 2 in 1",
+        head,
+    ), head
+    titles = "[...document.querySelectorAll('#table thead th')].map((th) => th.innerText.trim())"
+    assert "version" in tab.run(titles)
+    tab.click("#where")
+    tab.type("version = 2")
+    tab.until("document.getElementById('count').textContent === '1 of 3 tasks'")
+    tab.until(f"{_ROWS} === 1")
+    assert tab.run("document.querySelector('#table tbody th').textContent") == "t000002"
+    assert silent(tab)
+
+
 def test_the_example_of_a_condition_chooses_some_tasks(tab: Tab, bench_page: Path) -> None:
     tab.open(bench_page)
     example = tab.run("document.getElementById('where').placeholder")

@@ -120,6 +120,39 @@ def test_it_must_be_a_list_of_points(value: Any) -> None:
         expanded(value)
 
 
+WHOLE: dict[str, Any] = {"x": 1, "data": "a", "net": {"depth": 2}, "model": "tree", "leaves": 4}
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+@pytest.mark.parametrize(
+    ("first", "second", "foreach"),
+    [
+        (WHOLE, WHOLE, []),
+        (WHOLE, {**WHOLE, "x": 1.0}, []),
+        (WHOLE, {"leaves": 4, "net.depth": 2, "data": "a", "x": 1}, []),  # leaves are of a tree
+        (WHOLE, {name: each for name, each in WHOLE.items() if name != "data"}, ["data"]),
+    ],
+)
+def test_a_point_that_comes_twice_is_named(
+    first: Any, second: Any, foreach: list[str], method: str
+) -> None:
+    with pytest.raises(InvalidFileError, match=r"start_with\[2\]: is the same as start_with\[0\]"):
+        expanded([first, {"x": 2}, second], method, foreach=foreach)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "foreach"),
+    [
+        ({"x": 1}, {"x": 1}, []),  # the others are drawn for each
+        (WHOLE, {**WHOLE, "x": 2}, []),
+        (WHOLE, {**WHOLE, "data": "b"}, []),
+        (WHOLE, {**WHOLE, "data": "b"}, ["data"]),
+    ],
+)
+def test_points_that_can_differ_are_two_tasks(first: Any, second: Any, foreach: list[str]) -> None:
+    assert expanded([first, second], foreach=foreach).cells[0].starts
+
+
 def test_more_points_than_tasks_and_points_of_no_combination_are_refused() -> None:
     with pytest.raises(UserError, match="start_with has 5 points for 4 tasks; raise trials:"):
         expanded([{"x": n / 5} for n in range(5)])

@@ -1,9 +1,9 @@
 """One simulated sweep from its start to the last result, and its costs."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from colabctl.ledger import Plan
 from colabctl.needs import ANYTHING, Capacity, Need, Rule, encode
@@ -22,13 +22,13 @@ from tests.simulation.world import START, Delays, World
 
 def plan_of(
     total: int, heartbeat: float = 60.0, lease: float = 600.0, *, careful: bool = False,
-    consistency: Consistency = "eventual",
+    consistency: Consistency = "eventual", **more: Any,
 ) -> Plan:  # fmt: skip
     """Return the plan of a sweep, on a Drive mount unless its claims are in a store."""
     return Plan(
         sweep="simulated", total=total, kind="function", method="grid", consistency=consistency,
         heartbeat=heartbeat, lease=lease, declared_by="ana", declared_at=START,
-        metric="loss", claims="careful" if careful else "eager",
+        metric="loss", claims="careful" if careful else "eager", **more,
     )  # fmt: skip
 
 
@@ -63,6 +63,9 @@ class Simulation:
     Args:
         commands: How many commands of members there are.
         faults: Those of the store that has the shared log of claims; None where there is none.
+        keys: Further keys of the plan.
+
+
         needs: What each task needs; each has a cell of its own.
         has: What each machine has.
         loops: How many of the machines run a loop; the others have workers with `jobs` slots.
@@ -73,13 +76,15 @@ class Simulation:
         self, *, machines: int, durations: Sequence[float], delays: Delays, seed: int,
         heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
         careful: bool = False, loops: int = 0, jobs: int = 1, max_tasks: int | None = None,
-        commands: int = 0, faults: Faults | None = None,
+        commands: int = 0, faults: Faults | None = None, keys: Mapping[str, Any] | None = None,
         needs: Sequence[Need] = (), has: Sequence[Capacity] = (),
     ) -> None:  # fmt: skip
         self.rng = random.Random(seed)
         self.durations = durations
         guard: Consistency = "eventual" if faults is None else "created"
-        self.plan = plan_of(len(durations), heartbeat, lease, careful=careful, consistency=guard)
+        self.plan = plan_of(
+            len(durations), heartbeat, lease, careful=careful, consistency=guard, **keys or {}
+        )
         if needs:
             self.plan = with_needs(self.plan, needs)
         # One more view, for a reader, and one for each command of a member.

@@ -48,7 +48,7 @@ def results(
             "--by",
             metavar="NAMES",
             help="A row for each group, such as model,dataset: count, best, mean and sd; config "
-            "is all parameters but the repeats'.",
+            "is all parameters but the repeats', and task is each task.",
             show_default="a row for each task; with repeats, config",
         ),
     ] = None,
@@ -108,6 +108,8 @@ def results(
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
+    from dataclasses import replace
+
     from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import differing
@@ -139,8 +141,9 @@ def results(
         for_people=form in {"table", "markdown"},
         everything=everything,
         metric=metric,
-        lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),
     )
+    if is_text_file:
+        view = replace(view, lead=["sweep"] if view.is_grouped else ["sweep", "task"])
     tell_if_archived(open_sweep.layout)
     for sentence in differing(open_sweep.layout, open_sweep.plan):
         tell(f"note: {sentence}")
@@ -273,7 +276,7 @@ def _write(content: "Content", output: Path, form: str, view: "View", *, force: 
         _write_stdout(content, form)
         return
     write(content, output, form, replace=force)
-    noun = "group" if view.by else "result"
+    noun = "group" if view.is_grouped else "result"
     tell(f"{counted(content.count, noun)} written to {output}")
 
 

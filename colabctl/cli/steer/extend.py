@@ -22,7 +22,7 @@ from colabctl.cli.terminal import command_line, counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from colabctl.declare.extend import Addable, Asked
     from colabctl.ledger import Plan
@@ -115,24 +115,41 @@ def run(
     from colabctl.project.layout import Layout
     from colabctl.work.identity import writer_name
 
-    name, config = sweep.plan.sweep, load(sweep.root, os.environ)
+    name, config, writer = sweep.plan.sweep, load(sweep.root, os.environ), writer_name(member)
     find = partial(
         addable, Layout(sweep.root), sweep.layout, asked, config,
-        writer=writer_name(member), member=member, now=time.time(),
+        writer=writer, member=member, now=time.time(),
     )  # fmt: skip
     if dry_run:
         _show(find(), asked, as_json)
         return
     approvals = approvals_for(sweep.root, os.environ)
-    added, plan = write(
-        find, config, approvals, lock=sweep.lock(), asked=asked, agree=partial(_agree, yes=yes)
-    )
+    agree = partial(_agree, yes=yes)
+    try:
+        added, plan = write(find, config, approvals, lock=sweep.lock(), asked=asked, agree=agree)
+    except KeyboardInterrupt:
+        _tell_interrupted(sweep, writer)
+        raise
     if as_json:
         print_json(_summary(added, plan))
         return
     print(plain(one_line(f"{name}: {_outcome(added, asked, plan.total)}")))
     if not added.is_empty:
         _tell_next(sweep, added, approved=approvals.has(plan.approved.run_digest))
+
+
+def _tell_interrupted(sweep: "OpenSweep", writer: str) -> None:
+    """Say what a writer had added when it was interrupted."""
+    from colabctl.ledger.extensions.record import START
+    from colabctl.sweeps import plan_of
+
+    plan = plan_of(sweep.layout)
+    own = next((each for each in plan.extensions if each.name == f"{START}{writer}"), None)
+    if own is None:
+        tell(f"interrupted; nothing was added to {plan.sweep}")
+    else:
+        new = counted(own.total, "new task")
+        tell(f"interrupted when it was done: {plan.sweep} has {new}, {plan.total} in all")
 
 
 def _outcome(added: "Addable", asked: "Asked", total: int) -> str:
@@ -145,12 +162,28 @@ def _outcome(added: "Addable", asked: "Asked", total: int) -> str:
             for name, some in asked.values.items() for each in some
         ]  # fmt: skip
         return f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already; nothing new"
-    version = ", a new version of the program" if added.code is not None else ""
+    limits = [f"{key}: {_limit(limit)}" for key, limit in added.record.limits.items()]
+    new_version = [] if added.code is None else ["a new version of the program"]
+    others = [*new_version, *limits]
+    if limits and not added.tasks and not added.record.values:
+        return ", ".join(others)
+    version = "".join(f", {each}" for each in others)
     if added.tasks or not added.record.values:
         return f"{counted(len(added.tasks), 'new task')}, {total} in all{version}"
     new = ", ".join(_new_values(added))
     why = "where or exclude leaves it out" if added.runs_each_point else "add some with --trials +N"
     return f"{new} from now on; no new task: {why}{version}"
+
+
+def _limit(limit: "Mapping[str, Any] | None") -> str:
+    """Return a budget or patience in words."""
+    from colabctl.durations import format_duration
+
+    words = [
+        f"{name} {format_duration(value) if name == 'time' else f'{value:,}'}"
+        for name, value in (limit or {}).items()
+    ]
+    return " and ".join(words) or "none"
 
 
 def _new_values(added: "Addable") -> "Iterator[str]":
@@ -166,17 +199,22 @@ def _new_values(added: "Addable") -> "Iterator[str]":
 
 def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
     """Say who runs the new tasks, and what keeps them from running."""
-    name, ledger = sweep.plan.sweep, sweep.ledger
+    from colabctl.ledger import ENDED
+    from colabctl.project.layout import Layout
+    from colabctl.work.open_sweep import OpenSweep
+
+    name = sweep.plan.sweep
+    ledger = OpenSweep.named(Layout(sweep.root), name).ledger  # of the sweep as it is now
     ledger.refresh()
     state = ledger.state
-    if state.reached_target:
-        tell(f"{name} has reached its target; to run new tasks: {command_line('resume', name)}")
+    if state.ended:
+        tell(f"{name} {ENDED[state.ended]}; to run new tasks: {command_line('resume', name)}")
     elif state.order != "go":
         word = "paused" if state.order == "pause" else "stopped"
         tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")
     elif state.live_workers(ledger.clock.now()):
         tell("workers that run take them without a restart")
-    elif added.tasks and approved and sweep.plan.program is not None:
+    elif (added.tasks or added.record.limits) and approved and sweep.plan.program is not None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
         who = "the others" if approved else "the others and you"
@@ -223,6 +261,7 @@ def _summary(added: "Addable", plan: "Plan | None") -> dict[str, Any]:
         "cells": [{"values": cell["values"], "new": cell["tasks"]} for cell in added.record.cells],
         "first": [task.params for task in added.tasks[:_MOST_SHOWN]],
         "new_version": added.code is not None,
+        "limits": dict(added.record.limits),
     }
 
 

@@ -3,12 +3,13 @@
 Tasks are numbered in the order of the extensions. Where two members extend a sweep at the same
 time, a worker may know only the later of both, and number its tasks from where the earlier one
 begins. Each journal names in its first event the extensions that its writer knew, so every reader
-can tell which tasks the writer meant.
+can tell which tasks the writer meant. What it says of them waits while the reader lacks one of
+these extensions.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
@@ -36,13 +37,20 @@ class Numbering:
         self._extensions = {each.name: each for each in plan.extensions}
         self._first = plan.declared.total if plan.declared else plan.total
         self.is_needed = any(True for _ in concurrent(plan.extensions))
+        # Elsewhere an extension is there before what was done with its tasks.
+        self._may_lack = bool(plan.extensions) and plan.consistency != "coherent"
+        self.holds_back = False  # whether events wait, for an extension or a first event
         self._views: dict[str, tuple[str, ...]] = {}  # by writer
         self._held: defaultdict[str, list[Read]] = defaultdict(list)  # until that is known
         self._tables: dict[tuple[str, ...], _Table | None] = {}
 
     def read(self, arrived: Iterator[Read]) -> Iterator[Read]:
         """Return events with the numbers that this reader has for their tasks."""
-        return self._translated(arrived) if self.is_needed else arrived
+        return self._translated(arrived) if self.is_needed or self._may_lack else arrived
+
+    def know(self, writers: Iterable[str]) -> None:
+        """Note writers whose first event was read before, when nothing was held back."""
+        self._views.update(dict.fromkeys(writers, tuple(self._extensions)))
 
     def number(self, index: int, writer: str) -> int:
         """Return the number that a writer has for a task, as in the names of its folders."""
@@ -51,11 +59,20 @@ class Numbering:
         table = self._table(writer)
         return index if table is None else table.theirs.get(index, index)
 
+    def index(self, number: int, writer: str) -> int | None:
+        """Return this reader's number of a task by that of a writer; None if it is not known."""
+        if not self.is_needed or number < self._first:
+            return number
+        table = self._table(writer)
+        try:
+            return None if table is None else table.ours(number)
+        except IndexError:
+            return None
+
     def _translated(self, arrived: Iterator[Read]) -> Iterator[Read]:
         for event, line in arrived:
             if event.n == 0:
-                names = event.body.get(NAMED, [])
-                self._views[event.writer] = tuple(names) if isinstance(names, list) else ()
+                self._see(event)
                 yield from filter(None, map(self._own, self._held.pop(event.writer, ())))
             tasks = [event.body["task"]] if event.kind == FOLLOW else event.tasks()
             if all(index < self._first for index in tasks):
@@ -64,14 +81,24 @@ class Numbering:
                 if own := self._own((event, line)):
                     yield own
             else:
+                self.holds_back = True
                 self._held[event.writer].append((event, line))
 
+    def _see(self, first: Event) -> None:
+        """Note which extensions a writer knew."""
+        named = first.body.get(NAMED, [])
+        names = tuple(map(str, named)) if isinstance(named, list) else ()
+        self._views[first.writer] = names
+        self.holds_back |= not self._extensions.keys() >= set(names)
+
     def _own(self, read: Read) -> Read | None:
-        """Return an event with this reader's numbers; None if the extension is not here."""
+        """Return an event with this reader's numbers; None if an extension is not here."""
         event, _ = read
         table = self._table(event.writer)
         if table is None:
             return None
+        if not self.is_needed:
+            return read
         try:
             body = _renumbered(event, table)
         except IndexError:

@@ -14,6 +14,7 @@ from colabctl.ledger.journals.events import (
     TASK_KINDS,
     Event,
 )
+from colabctl.ledger.plan_checks import MOST_TASKS
 from colabctl.notify import OCCASIONS
 
 _LONGEST_NAME = 255  # characters of a member, host or version
@@ -22,10 +23,15 @@ _LARGEST_NUMBER = 1 << 53  # of an event or an attempt; larger whole numbers are
 _DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
 
 
+class LaterTaskError(ValueError):
+    """An event names a task that an extension may have added, which did not arrive here yet."""
+
+
 def check(body: Any, writer: str, total: int) -> Event:
     """Return the event in a parsed line of `writer`'s journal, for a sweep of `total` tasks.
 
-    Raises ValueError for anything but a complete event of a known kind. Others can write to the
+    Raises LaterTaskError for a task beyond these, and ValueError for anything else but a complete
+    event of a known kind. Others can write to the
     folder, so every part that readers rely on is checked here.
     """
     if type(body) is not dict:
@@ -56,8 +62,10 @@ def check(body: Any, writer: str, total: int) -> Event:
 
 
 def _check_index(index: Any, total: int) -> None:
-    if type(index) is not int or not 0 <= index < total:
+    if type(index) is not int or not 0 <= index < MOST_TASKS:
         raise ValueError("no such task")
+    if index >= total:
+        raise LaterTaskError("no such task")
 
 
 def _check_attempt(attempt: Any) -> None:

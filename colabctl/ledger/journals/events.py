@@ -31,7 +31,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     follow     member, host, task                         someone looks at a task's output: its
                                                           worker writes what is new of it
     pause, stop                                           orders to all workers of the sweep
-    resume     beyond_target                              the same; true: the target was reached
+    resume     beyond_end                                 the same; true: its target, budget or
+                                                          patience had ended the sweep
     retry      tasks: [index, ...], worker                failures of these tasks, and the claims
                                                           that are named in `after`, end; the
                                                           worker is lost, if one is named

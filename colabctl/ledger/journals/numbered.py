@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.checks import LaterTaskError, check
 from colabctl.ledger.journals.events import Event, parse
 from colabctl.ledger.journals.journal import Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import fault_of
@@ -318,6 +318,9 @@ class NumberedJournals:
                 event = check(body, writer, self.total)
                 if event.n != number:
                     raise ValueError(f"event {event.n} is in the place of {number}")
+            except LaterTaskError:  # of an extension that follows
+                self._wait(path, len(data))
+                return []
             except ValueError as error:
                 self._note(Damage(path, number - first + 1, str(error)))
                 self._wait(path, len(data))

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
-from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.checks import LaterTaskError, check
 from colabctl.ledger.journals.events import Event, parse
 from colabctl.ledger.journals.journal import Read
 
@@ -265,6 +265,8 @@ def _entry(
             if reads and event.n <= reads[-1][0].n:
                 raise ValueError(f"event {event.n} is not in its place")
             reads.append((event, line))
+        except LaterTaskError:  # of an extension that follows
+            continue
         except ValueError as error:
             fault = fault or str(error)
     return Entry(number, writer, tuple(reads), fault)

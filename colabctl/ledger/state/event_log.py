@@ -8,8 +8,9 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from colabctl.ledger.journals.events import BATCH_KINDS, TASK_KINDS, Event, decode
+from colabctl.ledger.journals.events import BATCH_KINDS, TASK_KINDS, Event, decode, encode
 from colabctl.ledger.order import in_order
+from colabctl.ledger.proposals import part_of
 
 KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
@@ -125,6 +126,26 @@ class EventLog:
         self.starts.append(len(self.base) + len(self.lines))
         self.lines += line
         return number
+
+    def add_claim(self, event: Event, line: bytes, writer: int) -> Iterator[tuple[int, int]]:
+        """Add a claim; yield each of its tasks, and the number of its event here.
+
+        A claim with parameters, or of tasks with earlier events, is added once for each task, with
+        the task's part alone. Otherwise all parts would be parsed to look at one task.
+        """
+        t, _, n, _, body = event
+        proposed, after = body.get("params", {}), body.get("after")
+        if not proposed and after is None:
+            number = self.add(t, writer, n, "claim", line)
+            for index, _ in body["tasks"]:
+                yield index, number
+            return
+        for index, attempt in body["tasks"]:
+            parts: dict[str, Any] = {"tasks": [[index, attempt]]}
+            if str(index) in proposed:
+                parts |= part_of(body, index)
+            own = encode(n, t, "claim", parts).rstrip()
+            yield index, self.add(t, writer, n, "claim", own, after=after)
 
     def event(self, number: int) -> Event:
         """Return an event; its body is parsed when it is needed."""

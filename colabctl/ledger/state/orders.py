@@ -10,7 +10,7 @@ class Orders:
     Attributes:
         last: the last order of each writer.
         overridden: orders up to these numbers were known when a later one was given, by writer.
-        beyond_target: whether the sweep was resumed after it had reached its target.
+        beyond_end: whether the sweep was resumed after its target, budget or patience had ended it.
 
     """
 
@@ -19,7 +19,7 @@ class Orders:
         self._is_current = True
         self.last: dict[str, Event] = {}
         self.overridden: dict[str, int] = {}
-        self.beyond_target = False
+        self.beyond_end = False
 
     def add(self, event: Event) -> None:
         """Add an order."""
@@ -29,8 +29,8 @@ class Orders:
         for writer, n in event.body.get("after", {}).items():
             if writer != event.writer:
                 self.overridden[writer] = max(n, self.overridden.get(writer, -1))
-        if event.kind == "resume" and event.body.get("beyond_target") is True:
-            self.beyond_target = True
+        if event.kind == "resume" and event.body.get("beyond_end") is True:
+            self.beyond_end = True
         self.changed()
 
     def changed(self) -> None:

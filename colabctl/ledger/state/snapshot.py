@@ -42,11 +42,11 @@ def take(state: SweepState) -> Snapshot:
         "machines": list(machines),
         "orders": list(orders.last.values()),
         "overridden": orders.overridden,
-        "beyond_target": orders.beyond_target,
+        "beyond_end": orders.beyond_end,
         "heads": list(state.log.heads.items()),
         "afters": state.log.afters,
         "latest": state.latest,
-        "reached": sorted(state.reached),
+        "spent": state.ends.spent,
         "notices": {about: sorted(numbers) for about, numbers in state.notices.items()},
         "excess": state.excess.count,
     }
@@ -79,12 +79,12 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
         state.add_restored(writer)
     state.orders.last = {order[1]: Event(*order) for order in facts["orders"]}
     state.orders.overridden = facts["overridden"]
-    state.orders.beyond_target = facts["beyond_target"]
+    state.orders.beyond_end = facts["beyond_end"]
     state.orders.changed()
     state.log.heads = dict(facts["heads"])
     state.log.afters = facts["afters"]
     state.latest = facts["latest"]
-    state.reached = set(facts["reached"])
+    state.ends.spent = facts["spent"]
     state.notices = {about: set(numbers) for about, numbers in facts["notices"].items()}
     state.excess.count.update(facts["excess"])
     state.rebuild()

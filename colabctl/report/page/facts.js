@@ -55,6 +55,7 @@ const fixed = {
   seconds: numberColumn("seconds", F.fixed.seconds),
   start: numberColumn("start", F.fixed.start),
   cause: categoryColumn("cause", F.fixed.cause.names, F.fixed.cause.codes),
+  ...(F.fixed.version && { version: numberColumn("version", F.fixed.version) }),
 };
 fixed.task.text = fixed.task.whole = (row) => taskName(row);
 

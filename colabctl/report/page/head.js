@@ -45,6 +45,7 @@ function sweepCard(sweep) {
     ["search", sweep.method],
     ["program", sweep.program],
     ["digest", sweep.digest && sweep.digest.slice(0, 12)],
+    ["extended", sweep.extended.join("; ")],
     ["decided", sweep.steering.join("; ")],
     ["left", sweep.left ? `about ${duration(sweep.left)}` : null],
   ].filter(([, text]) => text);

@@ -33,10 +33,12 @@ function tableFigure() {
   return one;
 }
 
+const ofVersion = fixed.version ? [fixed.version] : [];
+
 function tableColumns() {
   const base = [fixed.task, ...(several ? [fixed.sweep] : []), fixed.status, ...(metricName ? [value] : []), ...ordered.slice(0, view.all ? undefined : 16)];
   const rest = view.all ? [...otherMetrics, fixed.attempt, fixed.worker, fixed.cause] : otherMetrics.slice(0, 4);
-  return [...base, ...rest, fixed.seconds, fixed.member];
+  return [...base, ...rest, ...ofVersion, fixed.seconds, fixed.member];
 }
 
 function sortKey() {
@@ -79,7 +81,7 @@ function asCsv(rows) {
     const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
   };
-  const all = [fixed.task, fixed.sweep, fixed.status, ...params, ...(metricName ? [value] : []), ...otherMetrics, fixed.attempt, fixed.seconds, fixed.member, fixed.worker];
+  const all = [fixed.task, fixed.sweep, fixed.status, ...params, ...(metricName ? [value] : []), ...otherMetrics, fixed.attempt, ...ofVersion, fixed.seconds, fixed.member, fixed.worker];
   const lines = [all.map((column) => quoted(column.id))];
   for (const row of rows) lines.push(all.map((column) => quoted(column.whole(row))));
   return lines.map((line) => `${line.join(",")}\n`).join("");

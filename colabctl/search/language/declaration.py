@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from colabctl.durations import parse_duration
-from colabctl.errors import UserError
+from colabctl.budget import Budget, Patience
 from colabctl.needs import Rule as NeedRule
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
 from colabctl.repeat import Repeat
 from colabctl.search.language import libraries
+from colabctl.search.language.budget import duration, read_budget, read_patience
 from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
@@ -49,7 +49,7 @@ _KEYS = (
     *("method", "parameters", "metric", "metrics", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
-    *("start_with", "learn_from"),
+    *("start_with", "learn_from", "budget", "patience"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *("notify", "stage", "zip", "where", "scheduler", "needs"),
     *_KERNEL_KEYS,
@@ -60,6 +60,8 @@ _WANDB_KEYS = (
     *("notes", "job_type", "prior_runs", "wandb"),
 )
 """Keys of W&B's sweeps, launch jobs and runs that mean nothing here."""
+MOST_EARLIER = 100
+"""Sweeps in `learn_from`."""
 _SYNONYMS = {
     "params": "parameters",
     "count": "run_cap",
@@ -76,6 +78,9 @@ _SYNONYMS = {
     "folds": "repeat",
     "constraints": "where",
     "constraint": "where",
+    "max_time": "budget",
+    "time_budget": "budget",
+    "time_limit": "budget",
     "gpu": "needs",
     "gpus": "needs",
     "memory": "needs",
@@ -117,6 +122,8 @@ class Declaration:
     max_retries: int = 1
     task_timeout: float | None = None
     """Seconds."""
+    budget: Budget | None = None
+    patience: Patience | None = None
     code: tuple[str, ...] = ()
     """Files and folders that tasks need, besides what is found."""
     cwd: str | None = None
@@ -136,6 +143,11 @@ class Declaration:
     """Functions of the user by which Optuna chooses parameters."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+
+    @property
+    def written_method(self) -> str:
+        """The method as the file has it: custom runs as bayes or optuna."""
+        return str(self.content.get("method", self.method))
 
 
 def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
@@ -243,11 +255,13 @@ def _declaration(source: str, top: Fields) -> Declaration:
         repeat=repeat,
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
-        start_with=read_start_with(top, space, declared=method != "optuna"),
+        start_with=read_start_with(top, space, foreach, declared=method != "optuna"),
         learn_from=_learn_from(top, method),
         seed=top.whole("seed") or 0,
         max_retries=1 if retries is None else retries,
-        task_timeout=_task_timeout(top),
+        task_timeout=duration(top, "task_timeout"),
+        budget=read_budget(top),
+        patience=read_patience(top),
         code=top.texts("code") or (),
         cwd=top.text("cwd"),
         claims=top.word("claims", get_args(Claims)) or "eager",
@@ -345,8 +359,12 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
 
 def _learn_from(top: Fields, method: Method | None) -> tuple[str, ...]:
     if top.has("learn_from") and method not in ("bayes", None):
-        top.problem("learn_from", f"has no effect with method: {method}; use method: bayes")
-    return tuple(dict.fromkeys(top.texts("learn_from") or ()))
+        written = top.content["method"]
+        top.problem("learn_from", f"has no effect with method: {written}; use method: bayes")
+    names = dict.fromkeys(top.texts("learn_from", "the name of a sweep") or ())
+    if len(names) > MOST_EARLIER:
+        top.problem("learn_from", f"lists {len(names)} sweeps; {MOST_EARLIER} is the limit")
+    return tuple(names)
 
 
 def _space(top: Fields, method: Method | None) -> Space:
@@ -367,16 +385,3 @@ def _space(top: Fields, method: Method | None) -> Space:
         top.problems.add(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
-
-
-def _task_timeout(top: Fields) -> float | None:
-    value = top.content.get("task_timeout")
-    if value is None:
-        return None
-    if isinstance(value, str | int | float):
-        try:
-            return parse_duration(value, "task_timeout")
-        except UserError:
-            pass
-    top.problem("task_timeout", f"{shown(value)} is not a duration; write 90s, 10m or 1h30m")
-    return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from colabctl.errors import nearest
-from colabctl.search.language.problems import Problems, did_you_mean
+from colabctl.search.language.problems import Problems
 from colabctl.yamlfile.lookalikes import number_meant
 from colabctl.yamlfile.problems import Path, dotted, shown
 
@@ -72,16 +72,21 @@ class Fields:
         self.problem(key, f"must be text, not {shown(value)}{hint}")
         return None
 
-    def texts(self, key: str) -> tuple[str, ...] | None:
-        """Return a list of texts; a single text becomes a list of one."""
+    def texts(self, key: str, what: str = "text") -> tuple[str, ...] | None:
+        """Return a list of texts; a single text becomes a list of one.
+
+        `what` is the word of messages for one of them.
+        """
         value = self.content.get(key)
         if value is None:
             return None
         items = value if isinstance(value, list) else [value]
         for i, item in enumerate(items):
             if not isinstance(item, str) or not item or "\0" in item:
-                path = (*self.path, key, i) if items is value else (*self.path, key)
-                self.problems.add(path, f"must be text, not {shown(item)}")
+                is_listed = items is value
+                path = (*self.path, key, i) if is_listed else (*self.path, key)
+                form = what if is_listed else f"{what}, or a list of them"
+                self.problems.add(path, f"must be {form}, not {shown(item)}")
         return tuple(item for item in items if isinstance(item, str))
 
     def number(self, key: str) -> float | None:
@@ -98,7 +103,8 @@ class Fields:
         word = next((word for word in words if word == value), None)
         if value is None or word is not None:
             return word
-        hint = did_you_mean(value, words) if isinstance(value, str) else ""
+        meant = nearest(value, words) if isinstance(value, str) else None
+        hint = f"; did you mean {meant}?" if meant else ""
         self.problem(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return None
 

@@ -36,7 +36,9 @@ def read_metric(top: Fields) -> Metric | None:
     if metric is None:
         return None
     if not isinstance(metric, dict):
-        top.problem("metric", "must be a map, as in {name: val_loss, goal: minimize}")
+        name = metric if isinstance(metric, str) and metric.isidentifier() else "val_loss"
+        hint = "; list several under metrics:" if isinstance(metric, list) else ""
+        top.problem("metric", f"must be a map, as in {{name: {name}, goal: minimize}}{hint}")
         return None
     fields = Fields(metric, (*top.path, "metric"), top.problems)
     return _read(fields)
@@ -53,15 +55,17 @@ def read_metrics(top: Fields) -> tuple[Metric, ...]:
         return ()
     if top.has("metric"):
         top.problem("metrics", "cannot be combined with metric:; list all metrics here")
+        return ()
     if len(content) < 2:
         top.problem("metrics", "lists the metrics of a sweep with several; write one as metric:")
         return ()
     path = (*top.path, "metrics")
     each_fields = [Fields(each, (*path, i), top.problems) for i, each in enumerate(content)]
     metrics = [_read(fields) for fields in each_fields]
+    names: list[str | None] = []
     for fields, metric in zip(each_fields, metrics, strict=True):
-        name = metric.name if metric else "this metric"
-        if not fields.has("goal"):
+        name = metric.name if metric else None
+        if name and not fields.has("goal"):
             top.problems.add(
                 fields.path, f"{name} has no goal; add goal: minimize or goal: maximize"
             )
@@ -70,8 +74,9 @@ def read_metrics(top: Fields) -> tuple[Metric, ...]:
                 "target",
                 "a target ends a sweep with one metric, and this one has several; remove it",
             )
-        if [other and other.name for other in metrics].count(name) > 1:
+        if name and name in names:
             fields.problem("name", f"{name} is listed twice")
+        names.append(name)
     return tuple(metric for metric in metrics if metric)
 
 
@@ -82,7 +87,11 @@ def _read(fields: Fields) -> Metric | None:
             fields.note(key, "has no effect here, ignored")
     name, goal, target = fields.text("name"), _goal(fields), fields.number("target")
     if not fields.has("name"):
-        fields.problems.add(fields.path, "needs name:, the name under which tasks report it")
+        message = "needs name:, the name under which tasks report it"
+        for key, word in fields.content.items():
+            if key not in _METRIC_KEYS and isinstance(word, str) and word.lower() in _GOALS:
+                message = f"needs name: and goal:, as in {{name: {key}, goal: {word}}}"
+        fields.problems.add(fields.path, message)
     return Metric(name, goal, target) if name else None
 
 

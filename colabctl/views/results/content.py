@@ -24,7 +24,7 @@ class View:
 
     Attributes:
         query: which results.
-        by: names to group them by.
+        by: names to group them by; `task` alone gives each result a row of its own.
         columns: names of columns; all columns if empty.
         for_people: whether columns without a value are left out, and those with the same value in
             all tasks; and the mean and sd of groups are one column.
@@ -43,6 +43,11 @@ class View:
     always: Collection[str] = ("task", "seconds")
     lead: Sequence[str] = ()
     metric: str | None = None
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether its rows are groups of results."""
+        return tuple(self.by) not in {(), ("task",)}
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def content(view: View, plan: Plan, state: SweepState, results: Results, names: 
     if view.metric is not None and view.metric != plan.metric:
         plan = by_metric(plan, view.metric)
         values = column_of(state, view.metric)
-    if view.by:
+    if view.is_grouped:
         check_metric(plan, "--by")
         rows = choose(Query(query.where, pareto=query.pareto), results, names, plan, state)
         groups = grouped(

@@ -210,6 +210,22 @@ def test_a_changed_program_is_a_new_version_that_others_approve(
     )  # fmt: skip
 
 
+def test_a_final_result_names_the_version_that_made_it(
+    project: Project, say: Say, file: Path
+) -> None:
+    assert say("sweep", str(file)).code == say("work", "s").code == 0
+    project.write("notebooks/ana/train.py", f"{TRAIN}# again\n")
+    file.write_text(FILE.replace("3]", "3, 4]"))
+    assert say("sweep", str(file), "--extend", "--yes").code == say("work", "s").code == 0
+    digests = []
+    for task in ("t000000", "t000003"):
+        assert say("promote", "s", task).code == 0
+        record = (project.root / "results" / "final" / f"s-{task}.origin.yaml").read_text()
+        digests += [line for line in record.splitlines() if "code_digest" in line]
+    assert len(set(digests)) == 2
+    assert say("promote", "--check").code == 0
+
+
 def test_a_task_of_an_extension_is_run_again_discarded_and_promoted_like_others(
     project: Project, say: Say
 ) -> None:
@@ -330,7 +346,7 @@ def test_a_sweep_that_has_reached_its_target_says_that_new_tasks_wait(
     assert said.err == ("early has reached its target; to run new tasks: colabctl resume early\n")
     seen = project.status("early")
     assert (seen["state"], seen["cancelled"]) == ("stopped", 0)
-    assert "the target is reached, so" in " ".join(seen["steering"])
+    assert "has reached its target, so" in " ".join(seen["steering"])
     assert say("resume", "early").code == 0
     assert say("work", "early").code == 0
     assert 9 in [each["x"] for each in params(project, "early")]

@@ -81,7 +81,7 @@ def test_unknown_keys_are_ignored_as_in_wandb() -> None:
         ("metod: grid", "3:1", "did you mean method?"),
         ("n_trials: 5", "3:1", "did you mean trials?"),
         ("metrics: [{name: a}]", "3:10", "write one as metric:"),
-        ("metric: loss", "3:9", "{name: val_loss, goal: minimize}"),
+        ("metric: loss", "3:9", "{name: loss, goal: minimize}"),
         ("metric: {goal: minimize}", "3:9", "needs name:"),
         ("metric: {name: a, goal: up}", "3:25", "minimize or maximize"),
         ("metric: {name: a, target: high}", "3:27", "must be a number"),

@@ -22,7 +22,7 @@ def test_several_metrics_are_read_with_their_goals() -> None:
         (BOTH.replace(", goal: min", ""), "metrics[1]: ms has no goal; add goal: minimize or"),
         (BOTH.replace("min", "up"), "metrics[1].goal: must be minimize or maximize"),
         (BOTH.replace("name: ms, ", ""), "metrics[1]: needs name:"),
-        (BOTH.replace("ms", "acc"), "metrics[0].name: acc is listed twice"),
+        (BOTH.replace("ms", "acc"), "metrics[1].name: acc is listed twice"),
         (
             BOTH.replace("goal: min", "goal: min, target: 3"),
             "a target ends a sweep with one metric",
@@ -30,6 +30,9 @@ def test_several_metrics_are_read_with_their_goals() -> None:
         ("metrics: [{name: acc, goal: maximize}]", "write one as metric:"),
         ("metrics: {name: acc, goal: maximize}", "must be a list of maps"),
         ("metrics: [acc, ms]", "must be a list of maps"),
+        ("metrics: [{a: max}, {b: min}]", "needs name: and goal:, as in {name: a, goal: max}"),
+        ("metric: {loss: minimize}", "needs name: and goal:, as in {name: loss, goal: minimize}"),
+        ("metric: [{name: a}, {name: b}]", "list several under metrics:"),
         (BOTH + "metric: {name: acc}", "cannot be combined with metric:"),
         (BOTH + "early_terminate: {type: hyperband, min_iter: 2}", "compares one metric"),
     ],

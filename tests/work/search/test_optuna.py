@@ -2,7 +2,9 @@
 
 import pytest
 
+from colabctl.report.facts import facts
 from tests.processes import PATIENCE, START_TOGETHER, Project
+from tests.report.histories import opened
 
 pytest.importorskip("optuna")
 
@@ -195,6 +197,17 @@ def test_a_sweep_for_the_scheduler_of_wandb_runs_its_script(project: Project) ->
         assert row["metrics"]["loss"] == pytest.approx(expected)
         assert ("depth" in params) == (params["model"] == "mlp")
     assert len({row["params"]["exponent"] for row in rows}) == 8
+
+
+def test_the_method_is_shown_as_it_is_written(project: Project) -> None:
+    project.write("space.py", SPACE)
+    project.declare("custom", CUSTOM, SCRIPT)
+    file = project.write("custom.yaml", CUSTOM)
+    shown = project.run("sweep", str(file), "--dry-run").out
+    assert shown.startswith("custom: 8 tasks, method custom\n")
+    assert facts([opened(project, "custom")], None)["sweeps"][0]["method"] == "custom"
+    learning = project.write("learning.yaml", f"{CUSTOM}learn_from: [custom]\n")
+    assert "has no effect with method: custom;" in project.run("sweep", str(learning)).err
 
 
 def test_a_function_gets_the_chosen_parameters_by_name(project: Project) -> None:

@@ -50,6 +50,16 @@ def test_files_and_python_have_every_task_or_the_configurations(project: Project
     assert project.python(text).out.strip() == "[1.2, 8.0]"
 
 
+def test_the_table_of_every_task_is_asked_for_with_by_task(project: Project) -> None:
+    project.declare("g", GRID, TRAIN)
+    assert project.run("work", "g").code == 0
+    table = project.run("results", "g", "--by", "task", "--columns", "task,x,seed,loss").out
+    assert [line.split() for line in table.splitlines()[:3]] == [
+        ["task", "x", "seed", "loss"], ["t000000", "0", "1", "-4"], ["t000001", "0", "2", "8"],
+    ]  # fmt: skip
+    assert "6 results" in project.run("results", "g", "--by", "task", "-o", "g.csv").err
+
+
 def test_the_promoted_task_is_nearest_to_the_mean_of_the_best_configuration(
     project: Project,
 ) -> None:

@@ -38,15 +38,17 @@ def read_where(top: Fields, space: Space, *, of_objective: bool) -> Space:
 
     `of_objective` says that an Optuna objective suggests all parameters but those of foreach.
     """
-    texts = top.texts("where") or ()
+    texts = top.texts("where", "a condition, such as lr < 0.1") or ()
     if len(texts) > _MOST:
         top.problem("where", f"lists {len(texts)} conditions; {_MOST} is the limit")
         return space
     names = Names.of(space)
-    single = not isinstance(top.content.get("where"), list)
+    raw = top.content.get("where")
     constraints = []
-    for i, text in enumerate(texts):
-        path: Path = ("where",) if single else ("where", i)
+    for i, text in enumerate(raw if isinstance(raw, list) else texts):
+        if not isinstance(text, str) or not text:
+            continue
+        path: Path = ("where", i) if isinstance(raw, list) else ("where",)
         fault, condition = None, None
         try:
             condition = parse(text, names.words)

@@ -81,9 +81,12 @@ def test_a_mistake_is_one_line_with_its_place(condition: str, message: str) -> N
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("{lr: 0.1}", "f.yaml:3:8: where: must be text"),
-        ("[3]", "f.yaml:3:9: where[0]: must be text, not 3"),
-        ("[true]", "f.yaml:3:9: where[0]: must be text, not true"),
+        (
+            "{lr: 0.1}",
+            "f.yaml:3:8: where: must be a condition, such as lr < 0.1, or a list of them, not",
+        ),
+        ("[3]", "f.yaml:3:9: where[0]: must be a condition, such as lr < 0.1, not 3"),
+        ("[true]", "f.yaml:3:9: where[0]: must be a condition, such as lr < 0.1, not true"),
         ('"' + "a" * 5000 + '"', "the condition has more than 4,000 characters; shorten it"),
         ('"' + "(" * 60 + "a < 1" + ")" * 60 + '"', "more than 50 levels of parentheses"),
         ('"' + "-" * 60 + 'a < 1"', "more than 50 levels of parentheses"),

@@ -1,0 +1,117 @@
+"""A budget and patience end a sweep of real workers, loops and engines."""
+
+import pytest
+
+from tests.processes import Project, end_together
+
+TRAIN = """
+import time
+def train(x, dataset="a", seconds=0.0):
+    time.sleep(seconds)
+    return {"loss": abs(x - 0.3)}
+"""
+RANDOM = """
+method: random
+trials: 40
+metric: {name: loss, goal: minimize}
+program: train.py:train
+parameters: {x: {min: 0.0, max: 1.0}}
+"""
+
+
+def ended(project: Project, sweep: str) -> tuple[str, int]:
+    """Return what has ended a finished sweep, and how many tasks ran."""
+    status = project.status(sweep)
+    assert status["state"] == "finished"
+    assert status["pending"] == status["running"] == 0
+    return status["ended"], status["done"] + status["failed"] + status["pruned"]
+
+
+def test_workers_together_run_no_more_tasks_than_the_budget_has(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 9}\n", TRAIN)
+    workers = [project.start("work", "s", "-j", "2") for _ in range(2)]
+    for worker in end_together(workers):
+        assert worker.code == 0, worker.err
+    assert ended(project, "s") == ("budget", 9)
+    shown = project.run("status", "s").out
+    assert "budget: 9 of 9 tasks" in shown
+    assert "s has used up its budget, so 31 tasks do not run" in shown
+
+
+def test_resume_goes_on_beyond_the_budget(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 3}\n", TRAIN)
+    worked = project.run("work", "s")
+    assert "the budget of the sweep is used up; next: colabctl results s" in worked.err
+    assert "ran 0 tasks" in project.run("work", "s").err
+    project.run("resume", "s")
+    project.run("work", "s")
+    status = project.status("s")
+    assert (status["done"], status["ended"]) == (40, None)
+    assert "it was resumed after" in project.run("status", "s").out
+
+
+def test_failed_attempts_use_the_time_of_the_budget(project: Project) -> None:
+    fails = "import time\ndef train(x):\n    time.sleep(0.2)\n    raise ValueError(x)\n"
+    project.declare("s", RANDOM + "budget: {time: 1s}\nmax_retries: 9\n", fails)
+    project.run("work", "s")
+    status = project.status("s")
+    assert (status["ended"], status["done"]) == ("budget", 0)
+    assert 1.0 <= status["budget"]["seconds"]["used"] < 3.0
+
+
+def test_each_search_of_a_bayesian_sweep_ends_by_its_own_patience(project: Project) -> None:
+    pytest.importorskip("optuna")
+    more = "foreach: [dataset]\npatience: 4\nsampler: tpe\n"
+    space = "parameters: {x: {min: 0.0, max: 1.0}, dataset: {values: [a, b]}}\n"
+    text = RANDOM.replace("random", "bayes").replace("parameters:", "# parameters:")
+    project.declare("s", text + space + more, TRAIN)
+    project.run("work", "s")
+    reason, ran = ended(project, "s")
+    assert reason == "patience"
+    assert 10 <= ran < 80
+    searches = project.status("s")["patience"]["searches"]
+    assert [each["values"]["dataset"] for each in searches if each["ended"]] == ["a", "b"]
+    assert "ended: 2 of 2 searches (a; b)" in project.run("status", "s").out
+
+
+def test_a_loop_ends_with_the_budget(project: Project) -> None:
+    loop = """
+import colabctl
+keys = {"metric": {"name": "loss", "goal": "minimize"}, "budget": {"tasks": 5}}
+sweep = colabctl.open().sweep("s", space={"x": list(range(40))}, **keys)
+for task in sweep.tasks():
+    task.done(loss=1.0)
+print(sweep.status().ended)
+"""
+    ran = project.python(loop)
+    assert (ran.code, ran.out) == (0, "budget\n"), ran.err
+    assert ended(project, "s") == ("budget", 5)
+
+
+def test_tasks_added_after_the_end_wait_for_resume(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 3}\n", TRAIN)
+    project.run("work", "s")
+    extended = project.run("extend", "s", "--trials", "42")
+    assert "s has used up its budget; to run new tasks: colabctl resume s" in extended.err
+    assert "so 39 tasks wait; to run them: colabctl resume s" in project.run("status", "s").out
+    project.run("resume", "s")
+    project.run("work", "s")
+    assert project.status("s")["done"] == 42
+
+
+def test_a_changed_file_sets_another_budget(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 3}\n", TRAIN)
+    project.run("work", "s")
+    file = project.root / "s.yaml"
+    file.write_text(RANDOM + "budget: {tasks: 5}\n")
+    added = project.run("sweep", "s.yaml", "--extend")
+    assert (added.code, added.out) == (0, "s: budget: tasks 5\n")
+    assert "run them: colabctl work s" in added.err
+    assert "extended by ana" in project.run("status", "s").out
+    project.run("work", "s")
+    assert ended(project, "s") == ("budget", 5)
+    file.write_text(RANDOM + "patience: 30\n")
+    assert "s: budget: none, patience: trials 30" in project.run("sweep", "s.yaml", "--extend").out
+    project.run("work", "s")
+    assert project.status("s")["budget"] is None
+    assert project.status("s")["done"] > 30
