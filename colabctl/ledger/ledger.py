@@ -316,8 +316,8 @@ class Ledger:
 
         Args:
             want: returns how many tasks to claim; called with the state.
-            lock: excludes the processes that see each other's writes at once. If it yields a
-                descriptor, that file is the claims log.
+            lock: excludes processes that see each other's writes; may yield the claims log's file.
+            rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
             here: tasks not to choose on an eventual folder, because they wait or run here.
