@@ -214,6 +214,9 @@ class Carrier(Protocol):
 
     One that stages the `sources` of a load where its tasks run has an attribute `stages` that is
     True. Others get no sweep with `stage:`; the command says why.
+
+    The worker here claims tasks whatever they need (`load.plan.needs`), because it does not know
+    where they will run. So the engine runs them only where there is enough.
     """
 
     def carry(self, load: Load) -> AbstractContextManager[MakeSlots]:

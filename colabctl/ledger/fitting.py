@@ -108,7 +108,8 @@ def able_of(plan: Plan, state: SweepState, need_of: NeedOf, me: str, own: Capaci
 
 def waiting_needs(state: SweepState, need_of: NeedOf, now: float) -> Counter[Need]:
     """Return how many tasks that can be claimed at ledger time `now` have each need."""
-    return Counter(map(need_of, chain(state.open, state.lapsed(now))))
+    lapsed = (index for index in state.lapsed(now) if not state.ends.is_parked(index))
+    return Counter(map(need_of, chain(state.open, lapsed)))
 
 
 def gpu_memories(machine: Machine) -> list[int | None]:

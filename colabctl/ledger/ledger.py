@@ -316,8 +316,7 @@ class Ledger:
 
         Args:
             want: returns how many tasks to claim; called with the state.
-            lock: excludes the processes that see each other's writes at once. If it yields a
-                descriptor, that file is the claims log.
+            lock: excludes processes that see each other's writes; may yield the claims log's file.
             rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
@@ -371,7 +370,8 @@ class Ledger:
 
     def _parts(self, claims: Sequence[Claim], propose: Propose | None) -> Parts:
         """Return the parts of a claim."""
-        chosen, parts = [index for index, _ in claims], Parts(tasks=[list(each) for each in claims])
+        chosen = [index for index, _ in claims]
+        parts: Parts = {"tasks": [list(claim) for claim in claims]}
         if after := self.state.last_events(chosen):
             parts["after"] = after
         if propose is not None and (proposed := propose(chosen)):

@@ -1,9 +1,11 @@
 """The tasks for which no worker that runs now has enough, and what would."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 
 from colabctl.durations import format_duration
 from colabctl.ledger import (
+    Machine,
     Plan,
     SweepState,
     TaskFiles,
@@ -14,7 +16,7 @@ from colabctl.ledger import (
     needs_of,
     waiting_needs,
 )
-from colabctl.needs import USUAL, Capacity, Need, advice
+from colabctl.needs import USUAL, Capacity, Need, advice, decode
 
 _MOST = 5  # different needs
 
@@ -73,6 +75,22 @@ def _latest(state: SweepState) -> list[Writer]:
     """Return the worker that was seen last, if there was any."""
     workers = (each for each in state.writers.values() if each.is_worker)
     return sorted(workers, key=lambda each: each.last_seen)[-1:]
+
+
+def never_had(plan: Plan, machines: Collection[Machine]) -> Iterator[str]:
+    """Yield a sentence for each rule of a sweep's needs that none of these machines would meet.
+
+    There is none if nothing is known of any machine.
+    """
+    if not machines:
+        return
+    for rule in decode(plan.needs):
+        if not any(rule.need.fits(capacity_of(plan, each, 1)) for each in machines):
+            where = f" where {rule.where}" if rule.where else ""
+            yield (
+                f"needs: {rule.need}{where}: no worker of this project has had that so far; "
+                f"{advice(rule.need)}"
+            )
 
 
 def _has(plan: Plan, worker: Writer, jobs: int) -> Capacity:

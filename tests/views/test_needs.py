@@ -88,3 +88,15 @@ def test_doctor_says_it_too(declared: Project) -> None:
 def test_a_paused_sweep_waits_for_its_members_alone(declared: Project) -> None:
     assert declared.run("pause", "s").code == 0
     assert told(declared) == []
+
+
+def test_a_declaration_notes_what_no_worker_of_the_project_has_had(declared: Project) -> None:
+    text = SWEEP.replace("16GB", "40GB")
+    for name in ("first", "second"):
+        declared.write(f"{name}.yaml", text)
+    assert "no worker of this project" not in declared.run("sweep", "first.yaml").err
+    worker(declared, "ben", 7200, 60, **T4)
+    assert (
+        "note: needs: a GPU with 40 GB where model = 'vit': no worker of this project has had that "
+        "so far; in Colab, choose A100, H100 or G4 (Runtime > Change runtime type)"
+    ) in declared.run("sweep", "second.yaml").err

@@ -15,7 +15,7 @@ class TrialTexts:
     """Writes the trials of one cell as JSON; the next assignment gets most of the lines again."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Trial, str, str, str]] = {}
+        self._written: dict[int, tuple[Trial, str, str, str]] = {}
 
     def write(self, trials: Iterable[tuple[int, Trial]]) -> dict[str, Any]:
         """Return the `trials`, a line for each, and the `distributions` that they name.
@@ -25,13 +25,13 @@ class TrialTexts:
         """
         lines, distributions = [], {}
         for number, trial in trials:
-            known = self._known.get(number)
-            if known is None or known[0] is not trial:
+            earlier = self._written.get(number)
+            if earlier is None or earlier[0] is not trial:
                 own = json.dumps(trial.distributions)
                 name = blake2b(own.encode(), digest_size=12).hexdigest()
                 line = json.dumps([number, name, *(getattr(trial, part) for part in PARTS)])
-                known = self._known[number] = trial, line, name, own
-            _, line, name, own = known
+                earlier = self._written[number] = trial, line, name, own
+            _, line, name, own = earlier
             lines.append(line)
             distributions[name] = own
         return {"trials": "\n".join(lines), "distributions": distributions}
