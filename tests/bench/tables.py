@@ -31,7 +31,7 @@ from tests.bench.comparison.page import markdown
 from tests.bench.regret import LATE, TRIALS, WORKERS, Params, Problem, optunas, ours
 
 TABLES = ("car", "phoneme", "protein_structure", "slice_localization", "cifar10", "imagenet")
-"""Two tables of each benchmark. They take half an hour, and all fifteen two hours."""
+"""Two tables of each benchmark. They take 40 minutes, and all fifteen almost two hours."""
 
 GROUPS = ((1, 0, "one"), (WORKERS, LATE, f"six, ours {LATE} tasks late"))
 """The number of workers, how many tasks late ours see others, and both in words."""
