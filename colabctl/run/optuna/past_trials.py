@@ -62,7 +62,8 @@ class PastTrials:
                 self._distributions[name] = _distributions(text)
         earlier = self._read
         lines = [
-            (line, earlier.get(line) or self._trial(line)) for line in settings["trials"].splitlines()
+            (line, earlier.get(line) or self._trial(line))
+            for line in settings["trials"].splitlines()
         ]
         self._read = {line: each for line, each in lines if each is not None}
         read = self._read.values()
