@@ -1,4 +1,4 @@
-"""What extending a sweep of 100,000 tasks by 1,000 costs, beside declaring it anew.
+"""What extending a sweep of 100,000 tasks by 1,000 costs, next to declaring it again.
 
     python -m tests.bench.extending [--repeats 3] [--folder DISK]
 
@@ -32,7 +32,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 """By the method of the sweep; one is extended by --trials, the other by --value."""
 
 ANEW, EXTENDED, FINISHED, READ = (
-    "declared anew",
+    "declared again",
     "extended",
     "extended, all finished, journals not read yet",
     "extended, all finished, after status",

@@ -52,7 +52,7 @@ def test_needs_are_read(text: str, rules: list[Rule]) -> None:
         ("[]", "needs: is empty"),
         ("{}", "needs: names nothing that tasks need"),
         ("{where: lr > 0.1}", "needs: names nothing that tasks need"),
-        ("{gpus: 1}", "9:9: needs.gpus: is nothing that tasks can need; did you mean gpu?"),
+        ("{gpus: 1}", "9:9: needs.gpus: is not a key of needs; did you mean gpu?"),
         ("{vram: 8GB}", "did you mean gpu_memory?"),
         ("{cpus: 4}", "there are gpu, gpu_memory, memory, where"),
         ("{gpu: 0}", "needs.gpu: must be a whole number of at least 1, not 0; tasks that need no"),
