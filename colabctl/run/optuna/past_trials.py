@@ -60,12 +60,10 @@ class PastTrials:
         for name, text in settings["distributions"].items():
             if name not in self._distributions:
                 self._distributions[name] = _distributions(text)
-        earlier = self._read
-        lines = [
-            (line, earlier.get(line) or self._trial(line))
-            for line in settings["trials"].splitlines()
-        ]
-        self._read = {line: each for line, each in lines if each is not None}
+        lines = settings["trials"].splitlines()
+        trials = [self._read.get(line) or self._trial(line) for line in lines]
+        pairs = zip(lines, trials, strict=True)
+        self._read = {line: trial for line, trial in pairs if trial is not None}
         read = self._read.values()
         kinds = {kind: trial for _, trial, kind in read}
         return {number: trial for number, trial, _ in read}, list(kinds.values())

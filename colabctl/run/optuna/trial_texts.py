@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from colabctl.search.learn.trials import Trial
 
@@ -15,7 +15,7 @@ class TrialTexts:
     """Writes the trials of one cell as JSON; the next assignment gets most of the lines again."""
 
     def __init__(self) -> None:
-        self._written: dict[int, tuple[Trial, str, str, str]] = {}
+        self._texts: dict[int, _Texts] = {}
 
     def write(self, trials: Iterable[tuple[int, Trial]]) -> dict[str, Any]:
         """Return the `trials`, a line for each, and the `distributions` that they name.
@@ -25,13 +25,23 @@ class TrialTexts:
         """
         lines, distributions = [], {}
         for number, trial in trials:
-            earlier = self._written.get(number)
-            if earlier is None or earlier[0] is not trial:
-                own = json.dumps(trial.distributions)
-                name = blake2b(own.encode(), digest_size=12).hexdigest()
-                line = json.dumps([number, name, *(getattr(trial, part) for part in PARTS)])
-                earlier = self._written[number] = trial, line, name, own
-            _, line, name, own = earlier
-            lines.append(line)
-            distributions[name] = own
+            texts = self._texts.get(number)
+            if texts is None or texts.trial is not trial:
+                texts = self._texts[number] = _texts(number, trial)
+            lines.append(texts.line)
+            distributions[texts.name] = texts.distributions
         return {"trials": "\n".join(lines), "distributions": distributions}
+
+
+class _Texts(NamedTuple):
+    trial: Trial
+    line: str
+    name: str  # of its distributions
+    distributions: str
+
+
+def _texts(number: int, trial: Trial) -> _Texts:
+    distributions = json.dumps(trial.distributions)
+    name = blake2b(distributions.encode(), digest_size=12).hexdigest()
+    line = json.dumps([number, name, *(getattr(trial, part) for part in PARTS)])
+    return _Texts(trial, line, name, distributions)
