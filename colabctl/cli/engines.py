@@ -192,8 +192,10 @@ def _pilots(
 ) -> "Pilots":
     from colabctl.engines.contract import Pilots
     from colabctl.engines.pilots import new_name
+    from colabctl.ledger import most_needed
+    from colabctl.needs import Need
 
-    root = layout.root.absolute()
+    root, need = layout.root.absolute(), most_needed(sweep.plan)
     command = [
         sys.executable, "-P", "-m", "colabctl", "work", sweep.plan.sweep, "--root", str(root),
         "--member", member, "--trust-digest", sweep.plan.approved.run_digest, *asked.words,
@@ -207,6 +209,7 @@ def _pilots(
         folder=root,
         lease=config.lease or sweep.plan.lease,
         tell=tell,
+        needs=Need(need.gpu * asked.jobs, need.gpu_memory, need.memory * asked.jobs),
     )
 
 

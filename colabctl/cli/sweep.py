@@ -27,8 +27,11 @@ from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.declare.preview import Draft, Preview
+    from colabctl.ledger import Plan
+    from colabctl.project.layout import Layout
 
 _MAX_SIZE = 1_000_000  # bytes; people write sweep files by hand
+_LATEST = 10  # sweeps whose workers are looked at, to see what machines there are
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
 
@@ -154,7 +157,7 @@ def sweep(
         raise UserError("\n".join(declared.damage))
     place_wheel(layout)
     tell_if_archived(declared.layout)
-    unseen = tuple(_unseen(declared.program, layout.root))
+    unseen = (*_unseen(declared.program, layout.root), *_never_had(layout, declared.plan))
     for note in (*declared.notes, *unseen, *differing(declared.layout, declared.plan)):
         tell(f"note: {note}")
     if declared.plan.is_notebook and (lacking := lacks()):
@@ -195,6 +198,24 @@ def _unseen(program: "Preview", root: Path) -> Iterator[str]:
             if name.startswith(".env"):
                 fix = "list its variables under secrets: in colabctl.yaml"
             yield f"{user} names {name}, which tasks do not see (colabctl guide trust); {fix}"
+
+
+def _never_had(layout: "Layout", plan: "Plan") -> Iterator[str]:
+    """Yield a note on what tasks need and no worker of the latest sweeps had."""
+    if not plan.needs:
+        return
+    from colabctl.sweeps import sweeps_in_use
+    from colabctl.views.needs import never_had
+    from colabctl.work.open_sweep import OpenSweep
+
+    machines = set()
+    used = [each for each in sweeps_in_use(layout) if each.journal.is_dir()]
+    for each in sorted(used, key=lambda each: each.journal.stat().st_mtime)[-_LATEST:]:
+        with suppress(UserError, OSError):
+            ledger = OpenSweep.at(layout.root, each).ledger
+            ledger.refresh()
+            machines |= {w.machine for w in ledger.state.writers.values() if w.is_worker}
+    yield from never_had(plan, machines)
 
 
 def _offer_a_copy(error: UserError, places: list[Path]) -> None:

@@ -27,11 +27,14 @@ def end(worked: "list[Worked]", interrupted: "Interruption") -> None:
         tell(_said(worked[0]))
     else:
         tell("ran 0 tasks: 0 done, 0 failed; no sweep has tasks to run")
-    problems = [
-        f"{each.sweep}: {_problem(each)}" if len(worked) > 1 else _problem(each)
-        for each in worked
-        if each.tally.ending in _PROBLEMS
-    ]
+    problems = []
+    for each in worked:
+        if each.tally.ending in _PROBLEMS:
+            text = f"{each.sweep}: {_problem(each)}" if len(worked) > 1 else _problem(each)
+            if each.tally.ending == "unfit" and any(other.tally.ends for other in worked):
+                tell(f"note: {text}")  # what fits this machine has run
+            else:
+                problems.append(text)
     if problems:
         raise UserError("\n".join(problems))
     if worked and worked[-1].tally.ending == "interrupted":
@@ -104,6 +107,7 @@ _END_REASONS = {
     "failing": ("giving up", "failures"),
     "gone": ("the engine does not answer", ""),
     "full": ("the folder is full", ""),
+    "unfit": ("no task that is left fits this machine", "status"),
     "unstaged": ("the data of its tasks is not staged on this machine", ""),
     "short": ("the folder is almost full", ""),
     "missing": ("a part of the sweep is missing", ""),
@@ -117,6 +121,7 @@ _PROBLEMS = {
     "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
     "gone": "",
+    "unfit": "",
     "unstaged": "",
     "short": "see what can be deleted: colabctl space --tidy; then restart the worker",
     "missing": "",  # the reason says what to do

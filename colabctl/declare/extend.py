@@ -25,7 +25,7 @@ from colabctl.ledger import (
     stretches,
     write_tasks,
 )
-from colabctl.ledger.extensions.record import RECORD, START, VERSION_KEYS, cells_of
+from colabctl.ledger.extensions.record import LIMITS, RECORD, START, VERSION_KEYS, cells_of
 from colabctl.project.approvals import Approvals
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -129,7 +129,8 @@ class Addable:
     @property
     def is_empty(self) -> bool:
         """Whether the sweep has all of it already."""
-        return not self.tasks and not self.record.values and self.code is None
+        record = self.record
+        return not (self.tasks or record.values or record.limits or self.code)
 
     @property
     def total(self) -> int:
@@ -287,11 +288,14 @@ def _with_version(  # noqa: PLR0917 - a program, and what it is compared with
     layout: Layout,
     config: Config,
 ) -> Addable:
-    """Return what is added, with the program of a file if it differs from the latest version."""
+    """Return what is added, with what else a file changes: its budget, patience and program."""
     plan, record = result.plan, result.record
     new = planned(
         draft, program, layout, config, name=plan.sweep, member=record.member, now=record.at
     )
+    limits = {key: value for key in LIMITS if (value := getattr(new, key)) != getattr(plan, key)}
+    record = replace(record, limits=limits)
+    result = replace(result, record=record)
     keys = [key for key in VERSION_KEYS if key != "code_origin"]
     if all(getattr(new, key) == getattr(plan, key) for key in keys):
         return replace(result, notes=program.notes)

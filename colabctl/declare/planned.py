@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from colabctl import budget, notify, repeat
+from colabctl import budget, needs, notify, repeat
 from colabctl.declare.preview import Draft, Preview
 from colabctl.errors import UserError
 from colabctl.ledger import Plan
@@ -84,6 +84,7 @@ def planned(
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
         repeat=repeat.encode(declaration.repeat),
+        needs=needs.encode(declaration.needs),
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,

@@ -15,6 +15,7 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.faults import FREE_SPACE, describe, does_not_answer, fault_of
 from colabctl.sweeps import differing, journal_folders, plan_of
+from colabctl.views.needs import unmet
 from colabctl.work.open_sweep import OpenSweep
 
 _SKEWED = 30.0  # seconds
@@ -156,6 +157,8 @@ def _ledger(
             "restore the file from the folder's version history, or ignore it: at worst, a task "
             "runs again",
         )  # fmt: skip
+    for each in unmet(plan, ledger.state, open_sweep.tasks, ledger.clock.now()):
+        yield Check("sweeps", "note", f"{name}: {each.why}", each.fix)
     yield from _clocks(name, ledger)
     workers += [(ledger.state.called(each.member), each) for each in ledger.state.writers.values()]
     if not ledger.damage and not problems:

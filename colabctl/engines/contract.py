@@ -32,6 +32,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from colabctl.code.frozen import Code
 from colabctl.ledger import Plan
+from colabctl.needs import NOTHING, Need
 from colabctl.run.messages import Inbox, Record, Stop
 from colabctl.run.slots.waiting import Waiting
 from colabctl.stage.sources import Source
@@ -55,6 +56,8 @@ class Pilots:
         folder: The project's folder, which a pilot has to see at the same path.
         lease: Seconds after which the tasks of a silent worker are free for others.
         tell: Takes messages for the user.
+        needs: What each pilot must have for all the tasks that it runs at a time; for an engine
+            that has to ask for it.
 
     """
 
@@ -66,6 +69,7 @@ class Pilots:
     folder: Path
     lease: float
     tell: Callable[[str], None]
+    needs: Need = NOTHING
 
 
 @dataclass(frozen=True)
@@ -210,6 +214,9 @@ class Carrier(Protocol):
 
     One that stages the `sources` of a load where its tasks run has an attribute `stages` that is
     True. Others get no sweep with `stage:`; the command says why.
+
+    The worker here claims tasks whatever they need (`load.plan.needs`), because it does not know
+    where they will run. So the engine runs them only where there is enough.
     """
 
     def carry(self, load: Load) -> AbstractContextManager[MakeSlots]:

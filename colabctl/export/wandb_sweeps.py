@@ -37,7 +37,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of a parameter, in W&B's sche
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # W&B's
 _COLABCTL_KEYS = (
-    *("sampler", "start_with", "learn_from", "seed", "budget", "patience"),
+    *("sampler", "start_with", "learn_from", "seed", "budget", "patience", "needs"),
     *("max_retries", "task_timeout", "code", "claims", "keep_wandb"),
 )
 _WANDB_KEYS = ("project", "entity")  # ignored here, but exported

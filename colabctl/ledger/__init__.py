@@ -14,6 +14,15 @@ from colabctl.ledger.extensions.record import (
 )
 from colabctl.ledger.extensions.stretches import Stretches, stretches
 from colabctl.ledger.extensions.task_files import ExtendedTaskFiles
+from colabctl.ledger.fitting import (
+    able_of,
+    capacity_of,
+    gpu_memories,
+    gpu_name,
+    most_needed,
+    needs_of,
+    waiting_needs,
+)
 from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
 from colabctl.ledger.journals.shared_log import ClaimsStore
 from colabctl.ledger.ledger import Claim, Ledger
@@ -23,7 +32,7 @@ from colabctl.ledger.proposals import Proposal
 from colabctl.ledger.state.attempts import params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
 from colabctl.ledger.state.ends import ENDED, is_over, seconds_running
-from colabctl.ledger.state.machine import Accelerator, Machine
+from colabctl.ledger.state.machine import Accelerator, Machine, read_machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
@@ -56,7 +65,9 @@ __all__ = [
     "TaskState",
     "Waiting",
     "Writer",
+    "able_of",
     "cache_of",
+    "capacity_of",
     "cell_key",
     "cells_of",
     "changed_keys",
@@ -64,20 +75,24 @@ __all__ = [
     "contents",
     "extended",
     "extensions_in",
+    "gpu_memories",
+    "gpu_name",
     "is_over",
     "lack",
     "latest_version",
     "listed",
     "long_leases",
     "meant",
+    "most_needed",
     "names_apart",
     "names_in",
+    "needs_of",
     "open_journals",
     "open_ledger",
-    "others_share",
     "params_of",
     "program_of",
     "proposal_of",
+    "read_machine",
     "read_plan",
     "reports_of",
     "seconds_running",
@@ -86,5 +101,6 @@ __all__ = [
     "versions",
     "view_of",
     "waiting",
+    "waiting_needs",
     "write_tasks",
 ]

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import cycle, islice
 
@@ -20,26 +20,50 @@ _SILENCE = 25.0  # seconds that the events of a worker with short tasks are late
 _MOST_GROUPS = 4096  # of tasks; more would be shared out no better
 _MOST_COMPARED = 4096  # open tasks, to find those whose turn it is
 
+Fits = Callable[[int], bool]
+"""Whether a task fits this worker."""
+Able = Callable[[int, frozenset[str]], frozenset[str]]
+"""Returns which workers, of those with these names, a task fits."""
+
+
+def fits_any(_index: int) -> bool:
+    """Whether a task fits, of a sweep whose tasks fit every worker."""
+    return True
+
+
+def all_able(_index: int, names: frozenset[str]) -> frozenset[str]:
+    """Return which workers a task fits, of a sweep whose tasks fit every worker."""
+    return names
+
 
 def choose(
-    state: SweepState, want: int, rng: random.Random, taken: Collection[int] = ()
+    state: SweepState,
+    want: int,
+    rng: random.Random,
+    taken: Collection[int] = (),
+    fits: Fits = fits_any,
 ) -> list[int]:
-    """Return at most `want` open tasks that are not `taken`: the first ones, else at random.
+    """Return at most `want` open tasks that fit and are not `taken`.
 
+    These are the first ones, else some at random.
     Of a sweep with repeats, they are those whose turn it is; see `_in_turn`.
     """
-    want = min(want, state.room)
+    want = min(want, state.room - sum(index in state.open for index in taken))
     if want <= 0 or state.order != "go":
         return []
-    first = [index for index in state.first if index in state.open and index not in taken]
+
+    def may(index: int) -> bool:
+        return index not in taken and fits(index)
+
+    first = [index for index in state.first if index in state.open and may(index)]
     if first:
         return _in_turn(state, first)[:want]
     items = state.open.items
     some = rng.sample(items, min(want if state.repeats == 1 else _MOST_COMPARED, len(items)))
-    chosen = _in_turn(state, [i for i in some if i not in taken])[:want]
+    chosen = _in_turn(state, list(filter(may, some)))[:want]
     if chosen or not items:
         return chosen
-    left = [index for index in items if index not in taken]
+    left = list(filter(may, items))
     return rng.sample(left, min(want, len(left)))
 
 
@@ -70,13 +94,18 @@ def _group_of(state: SweepState, index: int, groups: int) -> int:
     return (index // state.repeats if state.together else index) % groups
 
 
-def choose_lapsed(
-    state: SweepState, want: int, now: float, rng: random.Random, taken: Collection[int] = ()
+def choose_lapsed(  # noqa: PLR0917 - as `choose`
+    state: SweepState,
+    want: int,
+    now: float,
+    rng: random.Random,
+    taken: Collection[int] = (),
+    fits: Fits = fits_any,
 ) -> list[int]:
-    """Return at most `want` tasks of workers whose lease has lapsed at ledger time `now`."""
+    """Return at most `want` tasks that fit, of workers whose lease has lapsed by `now`."""
     if want <= 0 or state.order != "go":
         return []
-    free = (index for index in state.lapsed(now) if index not in taken)
+    free = (index for index in state.lapsed(now) if index not in taken and fits(index))
     lapsed = sorted(index for index in free if not state.ends.is_parked(index))
     return rng.sample(lapsed, min(want, len(lapsed)))
 
@@ -89,32 +118,40 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     name: str,
     newcomers: Mapping[str, float],
     here: Collection[int] = (),
+    able: Able = all_able,
 ) -> list[int]:
     """Choose open or lapsed tasks, for the worker `name` in a folder where claims arrive late.
 
-    The worker starts with its own share of all tasks; see `_shares`. After that it takes what
-    others have too much of; see `_surplus`. It does not choose tasks that are `here` already:
-    others may have taken and released them meanwhile. Of the `newcomers` it knows only the names,
-    and since when.
+    The worker starts with its own share of all tasks that fit it; see `_shares`. Those that fit
+    the same workers are shared out among these, so no share waits for a worker that cannot run it.
+    After that it takes what others have too much of; see `_surplus`. It does not choose tasks that
+    are `here` already: others may have taken and released them meanwhile. Of the `newcomers` it
+    knows only the names, and since when.
     """
     most = min(want, state.room)
     if want <= 0 or state.order != "go":
         return []
     workers = {writer.name: writer for writer in state.live_workers(now)}
-    groups, shares = _shares_of(state, {*workers, *newcomers, name})
-    waiting: dict[int, list[int]] = {}
+    names, groups = frozenset({*workers, *newcomers, name}), _groups(state)
+    waiting: dict[frozenset[str], dict[int, list[int]]] = {}  # by the workers that they fit
     for index in state.open:
-        if index not in here:
-            waiting.setdefault(_group_of(state, index, groups), []).append(index)
+        if index not in here and name in (party := able(index, names)):
+            together = waiting.setdefault(party, {})
+            together.setdefault(_group_of(state, index, groups), []).append(index)
 
     def open_share(worker: str) -> list[int]:
-        return [index for group in shares[worker] for index in waiting.get(group, ())]
+        return [
+            index
+            for party, together in waiting.items()
+            for group in _shares(party, groups).get(worker, ())
+            for index in together.get(group, ())
+        ]
 
     chosen = _in_turn(state, open_share(name))
     chosen = sorted(chosen, key=lambda index: index not in state.first)[:most]
     if not chosen:
         own_rate = _rate(workers.get(name))
-        others = {other: open_share(other) for other in shares if other != name}
+        others = {other: open_share(other) for other in sorted(names) if other != name}
         spare: list[int] = []
         for other, share in others.items():
             worker = workers.get(other)
@@ -125,42 +162,50 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
         if not spare and rng.random() >= _PATIENCE:
             spare = [index for share in others.values() for index in share]
         chosen = rng.sample(spare, min(most, len(spare)))
-    return chosen + choose_lapsed(state, want - len(chosen), now, rng, here)
+    alone = frozenset((name,))
+    return chosen + choose_lapsed(
+        state, want - len(chosen), now, rng, here, lambda index: bool(able(index, alone))
+    )
 
 
-def others_share(
-    state: SweepState, indices: Iterable[int], name: str, now: float, newcomers: Iterable[str]
+def others_share(  # noqa: PLR0917 - as `choose_apart`
+    state: SweepState,
+    indices: Iterable[int],
+    name: str,
+    now: float,
+    newcomers: Iterable[str],
+    able: Able = all_able,
 ) -> set[int]:
     """Return those of the tasks of worker `name` that are not in its own share."""
     live = {worker.name for worker in state.live_workers(now)}
-    groups, shares = _shares_of(state, {*live, *newcomers, name})
-    own = set(shares[name])
-    return {index for index in indices if _group_of(state, index, groups) not in own}
+    names, groups = frozenset({*live, *newcomers, name}), _groups(state)
+
+    def is_own(index: int) -> bool:
+        shares = _shares(able(index, names) | {name}, groups)
+        return _group_of(state, index, groups) in shares[name]
+
+    return {index for index in indices if not is_own(index)}
 
 
-def _shares_of(state: SweepState, names: Collection[str]) -> tuple[int, dict[str, list[int]]]:
-    """Return the number of groups of tasks, and the groups that each worker starts with.
-
-    A group has the tasks whose indices have the same remainder; see `_group_of`.
-    """
-    groups = min(state.total, _MOST_GROUPS)
-    return groups, _shares(tuple(sorted(names)), groups)
+def _groups(state: SweepState) -> int:
+    """Return the number of groups of tasks; see `_group_of`."""
+    return min(state.total, _MOST_GROUPS)
 
 
-@lru_cache(maxsize=4)
-def _shares(names: tuple[str, ...], groups: int) -> dict[str, list[int]]:
+@lru_cache(maxsize=64)
+def _shares(names: frozenset[str], groups: int) -> dict[str, dict[int, None]]:
     """Share groups of tasks out: the workers pick in turn, each in an order of its own.
 
     A worker starts with what it picks first. It picks almost the same whether or not it knows all
     the others, so those who know of it rarely choose its tasks.
     """
-    orders = {name: _order(name, groups) for name in names}
-    shares: dict[str, list[int]] = {name: [] for name in names}
+    orders = {name: _order(name, groups) for name in sorted(names)}
+    shares: dict[str, dict[int, None]] = {name: {} for name in orders}
     free = set(range(groups))
-    for name in islice(cycle(names), groups):
+    for name in islice(cycle(orders), groups):
         pick = next(group for group in orders[name] if group in free)
         free.remove(pick)
-        shares[name].append(pick)
+        shares[name][pick] = None
     return shares
 
 

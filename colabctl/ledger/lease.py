@@ -2,8 +2,9 @@
 
 import math
 import random
+from collections.abc import Callable
 
-from colabctl.ledger.choice import choose, choose_lapsed
+from colabctl.ledger.choice import Fits, choose, choose_lapsed
 from colabctl.ledger.journals.clock import Clock
 from colabctl.ledger.journals.journal import JournalWriter
 from colabctl.ledger.journals.shared_log import SharedLog
@@ -51,9 +52,17 @@ class Lease:
         seconds = self._clock.now() - self._entry_at
         return seconds if seconds >= 0 else math.inf
 
-    def choose(self, state: SweepState, want: int, rng: random.Random, me: str) -> list[int]:
+    def choose(
+        self,
+        state: SweepState,
+        wanted: Callable[[SweepState], int],
+        rng: random.Random,
+        me: str,
+        fits: Fits,
+    ) -> list[int]:
         """Choose open tasks, and those of lost workers, by a state that has the whole log."""
-        chosen = choose(state, want, rng)
+        want = wanted(state)
+        chosen = choose(state, want, rng, (), fits)
         if len(chosen) < want:
             alive = {
                 index
@@ -62,7 +71,7 @@ class Lease:
                 for index in held
             }
             now = self._clock.now()
-            chosen += choose_lapsed(state, want - len(chosen), now, rng, alive)
+            chosen += choose_lapsed(state, want - len(chosen), now, rng, alive, fits)
         return chosen
 
     def _is_lost(self, state: SweepState, name: str) -> bool:

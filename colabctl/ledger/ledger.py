@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
+from colabctl.ledger import choice
 from colabctl.ledger.extensions.numbering import Numbering
 from colabctl.ledger.journals.claims_log import ClaimsLog
 from colabctl.ledger.journals.clock import Clock
@@ -55,9 +55,10 @@ class Ledger:
             self.state = self._new_state()
         self.numbering.know(w.name for w in self.state.writers.values() if w.started is not None)
         self._writer: JournalWriter | None = None
+        self.able: choice.Able = choice.all_able  # see work/fitting.py
+        self.fits: choice.Fits = choice.fits_any
         self._written: list[Read] = []  # own events that the state lacks
-        self._written_at = 0.0
-        self._has_read = False
+        self._written_at, self._has_read = 0.0, False
         self._unsynced_since: float | None = None
 
     def _new_state(self) -> SweepState:
@@ -109,8 +110,7 @@ class Ledger:
         if self._cache is not None and not self._has_read and self._writer is None:
             self._cache.remember(self._journals.counts())
         if self._plan.consistency == "eventual":
-            names = self._journals.counts()
-            self._newcomers.look(names, self.state.writers, self.clock.now())
+            self._newcomers.look(self._journals.counts(), self.state.writers, self.clock.now())
         self._has_read = True
         return count
 
@@ -153,10 +153,10 @@ class Ledger:
         With `shares`, also those that another one starts with: a new worker has claimed some before
         it knew of the others.
         """
-        state, now = self.state, self.clock.now()
-        result = contested(state, indices, self.name, now)
+        parts = (self.state, indices, self.name, self.clock.now())
+        result = choice.contested(*parts)
         if shares:
-            result |= others_share(state, indices, self.name, now, self.newcomers())
+            result |= choice.others_share(*parts, self.newcomers(), self.able)
         return result
 
     def read_before(self) -> dict[str, tuple[int, float]]:
@@ -316,8 +316,7 @@ class Ledger:
 
         Args:
             want: returns how many tasks to claim; called with the state.
-            lock: excludes the processes that see each other's writes at once. If it yields a
-                descriptor, that file is the claims log.
+            lock: excludes processes that see each other's writes; may yield the claims log's file.
             rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
@@ -329,14 +328,13 @@ class Ledger:
         self._date(outcomes)  # first, so that they are due even if anything below fails
         self.add_written()
         is_coherent = self._plan.consistency == "coherent"
-        wanted = want(self.state) if is_coherent else 0
-        claims: list[Claim] = []
+        wanted, claims = want(self.state) if is_coherent else 0, list[Claim]()
         with lock as log:
             try:
                 while True:
                     if self._shared is not None:
                         self.refresh(shared=True)
-                        chosen = self._shared.choose(self.state, want(self.state), rng, self.name)
+                        chosen = self._shared.choose(self.state, want, rng, self.name, self.fits)
                     elif is_coherent:
                         chosen = self._choose(wanted, log, rng)
                     else:
@@ -385,17 +383,18 @@ class Ledger:
     ) -> list[int]:
         """Choose tasks on an eventual folder."""
         self.refresh()
-        state, now = self.state, self.clock.now()
-        return choose_apart(state, want(state), now, rng, self.name, self.newcomers(), here)
+        parts = (self.clock.now(), rng, self.name, self.newcomers(), here, self.able)
+        return choice.choose_apart(self.state, want(self.state), *parts)
 
     def _choose(self, want: int, log: int | None, rng: random.Random) -> list[int]:
         """Choose tasks on a coherent folder, under the lock."""
-        state, now = self.state, self.clock.now()
+        state, now, fits = self.state, self.clock.now(), self.fits
         if log is None or not self._claims.read(log, now):
             self.refresh()
         taken = self._claims.taken(now)
-        chosen = choose(state, want, rng, taken)
+        chosen = choice.choose(state, want, rng, taken, fits)
         if len(chosen) < want and state.lapsed(now):  # their holders may have written since
             self.refresh()
-            chosen += choose_lapsed(state, want - len(chosen), self.clock.now(), rng, taken)
+            left, now = want - len(chosen), self.clock.now()
+            chosen += choice.choose_lapsed(state, left, now, rng, taken, fits)
         return chosen

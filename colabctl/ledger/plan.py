@@ -72,6 +72,7 @@ class Plan:
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
             workers copy to their own disk, by name.
         repeat: how often each configuration runs, as colabctl/repeat.py reads it.
+        needs: what a machine must have to run the tasks, as colabctl/needs.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
         task_digests: SHA-256 of each task file.
         parameters: the names of the parameters, and whether every task has them.
@@ -129,6 +130,7 @@ class Plan:
     keep_wandb: bool = False
     made_with: str = ""
     metrics: tuple[Mapping[str, Any], ...] = ()
+    needs: tuple[Mapping[str, Any], ...] = ()
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
     declared_as: str = ""
@@ -263,7 +265,8 @@ def read_plan(file: Path) -> Plan:
     try:
         parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
-        parts["metrics"] = tuple(parts.get("metrics", ()))
+        for name in ("metrics", "needs"):
+            parts[name] = tuple(parts.get(name, ()))
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
         if parts.get("code_files") is not None:

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from colabctl.budget import decode_budget, decode_patience
+from colabctl.needs import decode as decode_needs
 from colabctl.notify import decode as decode_notify
 from colabctl.repeat import decode as decode_repeat
 
@@ -52,6 +53,8 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
     decode_budget(plan.budget)
     if decode_patience(plan.patience) is not None and plan.metric is None:
         raise ValueError("it has patience, and no metric")
+
+    decode_needs(plan.needs)
     _check_repeat(plan)
     _check_metrics(plan)
     _check_staged(plan)

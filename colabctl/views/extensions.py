@@ -44,6 +44,7 @@ def history(plan: Plan, state: SweepState, when: Callable[[float], str]) -> Iter
         count = extension.total
         what = [f"{count:,} new task{'s' * (count != 1)}"] if count else []
         what += [f"version {number} of the program"] if extension.version else []
+        what += [f"{'another' if value else 'no'} {key}" for key, value in extension.limits.items()]
         if not what:
             values = sum(len(values) for _, values in extension.values)
             words = "a value that later trials can have", "values that later trials can have"

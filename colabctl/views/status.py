@@ -22,6 +22,7 @@ from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
 from colabctl.views.extensions import sentences, waits_beyond_end
+from colabctl.views.needs import Unmet, unmet
 from colabctl.views.pareto import described
 from colabctl.views.repeats import in_words
 from colabctl.views.steering import decisions
@@ -90,6 +91,7 @@ class Status:
             task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
+        needs: What free tasks need and no worker that runs now has; see views/needs.py.
         steering: A sentence for each decision of a member that still shows, such as "paused by ana
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
@@ -141,6 +143,8 @@ class Status:
     ended: str | None = None
     budget: dict[str, Any] | None = None
     patience: dict[str, Any] | None = None
+
+    needs: list[Unmet] = field(default_factory=list)
 
 
 def status(
@@ -198,6 +202,7 @@ def status(
             *(limits.sentences(plan, state, now) if not waits_beyond_end(plan, state) else ()),
         ],
         waiting=list(long_leases(plan, state, now).values()),
+        needs=unmet(plan, state, tasks, now),
         varying=_varying(plan, state, tasks, (first or front[0])["params"])
         if first or front
         else [],

@@ -91,8 +91,7 @@ class Claimer:
     @property
     def poll(self) -> float:
         """Seconds until the next `step` is worthwhile."""
-        pacing = self._pacing
-        busy = min(pacing.flush or pacing.report, pacing.refresh)
+        busy = min(self._pacing.flush or self._pacing.report, self._pacing.refresh)
         return max(busy if self._pool.tasks else self._idle_poll, self._between_reads)
 
     # -- turns ----------------------------------------------------------------------------
@@ -200,6 +199,8 @@ class Claimer:
             return False
         elif self._extended is not None:
             tally.ending = "extended"
+        elif unfit := self._notes.fitting.unfit_for_good():
+            tally.ending, tally.reason = "unfit", unfit
         elif not self._limits.wait:
             tally.ending = "nothing to do"
             self._notes.tell()
@@ -211,7 +212,7 @@ class Claimer:
         """Whether there are tasks that this worker may claim, with the program that it has."""
         state, own = self.ledger.state, self._sweep.plan
         is_same = (self._extended or own).code_digest == own.code_digest
-        return is_same and state.order == "go" and state.claimable(self.ledger.clock.now()) > 0
+        return is_same and state.order == "go" and self._notes.fitting.can_claim()
 
     def _has_more(self) -> Plan | None:
         self._extended = self._extended or self._sweep.extended()
@@ -284,9 +285,8 @@ class Claimer:
         held = [claim for claim in self._settling if tasks[claim[0]].holder == me.name]
         refused = self._sweep.refused(held, self.tuner)
         sound = [claim for claim in held if claim[0] not in refused]
-        assignments = self._sweep.assignments(sound, me, self.tuner)
         self._give_up_claims(index for index, _ in set(self._settling) - set(held))
-        self._settling = []
+        self._settling, assignments = [], self._sweep.assignments(sound, me, self.tuner)
         self._pool.assign(assignments)
         for index, attempt in held:
             if index in refused:

@@ -27,6 +27,7 @@ EndReason = Literal[
     "missing",  # a part of the sweep's folder was deleted
     "silent",  # the folder did not answer for longer than the worker may wait
     "unwritable",
+    "unfit",  # this machine has too little for each task that is left
     "unstaged",  # the data that the tasks need is damaged, or does not fit on this machine
 ]
 

@@ -15,7 +15,7 @@ from colabctl.code import frozen
 from colabctl.engines.contract import Carrier, CarrierSlot, MakeSlots
 from colabctl.engines.settings import slot_settings
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, program_of
+from colabctl.ledger import Plan, most_needed, program_of
 from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -190,8 +190,9 @@ class Session:
         self, sweep: OpenSweep, tell: Callable[[str], None], *, ran: int, wait: bool
     ) -> Tally:
         self.check(sweep.plan)  # it may have been declared again since `_open`
-        identity = new_identity(sweep.plan, self.config, self.member, self.jobs)
-        if sweep.plan.kind != "loop":
+        who = (self.config, self.member, self.jobs)
+        identity = new_identity(sweep.plan, *who, elsewhere=self.carrier is not None)
+        if sweep.plan.kind != "loop" and not sweep.plan.needs:  # it may fit none
             with suppress(OSError):  # claiming meets the same fault, and reports it
                 sweep.ledger.announce(identity.name)
         files = self._fetch(sweep)
@@ -241,6 +242,7 @@ class Session:
                 workspaces,
                 guarded=self.config.read_only,
                 staged=data.variables if data else {},
+                gpus_needed=most_needed(sweep.plan).gpu,
             )
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits, tell)

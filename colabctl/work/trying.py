@@ -19,7 +19,8 @@ from colabctl import interrupts
 from colabctl.code import frozen
 from colabctl.engines.settings import slot_settings
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, params_of, program_of, task_name
+from colabctl.ledger import Plan, capacity_of, gpu_name, params_of, program_of, task_name
+from colabctl.needs import decode, most
 from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.run.foreground import Outcome
@@ -32,6 +33,7 @@ from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.data.staging import staged_data
 from colabctl.work.data.stored import NO_STORE
+from colabctl.work.identity import machine_here
 from colabctl.work.open_sweep import OpenSweep
 
 _KILLING = 3  # presses of Ctrl-C that kill a task,
@@ -90,7 +92,8 @@ def study_of(plan: Plan) -> dict[str, Any] | None:
         "goals": plan.goals,
         "sampler": plan.sampler or "tpe",
         "seed": plan.seed,
-        "trials": [],
+        "trials": "",
+        "distributions": {},
     }
 
 
@@ -117,6 +120,8 @@ def run_here(
     """
     _check_kind(trial.plan)
     check_present(config.secrets, os.environ)
+    if trial.plan.needs:
+        _tell_of_needs(trial, tell)
     root = config.root
     data = staged_data(trial.plan, config.layout, tell=tell, bring=bring)
     if data is not None:
@@ -173,6 +178,18 @@ def run_here(
         outcome = Outcome(error=f"its process {how_it_ended(code, killed_before)}")
     interrupted = code in (130, -signal.SIGINT) or "SIGINT" in outcome.error
     return Tried(outcome, files if files.exists() else None, interrupted)
+
+
+def _tell_of_needs(trial: Trial, tell: Callable[[str], None]) -> None:
+    """Say so if this machine has too little for a task; it is tried all the same."""
+    need = most(rule.need for rule in decode(trial.plan.needs) if rule.applies(trial.params))
+    machine = machine_here()
+    has = capacity_of(trial.plan, machine, 1)
+    if lacking := need.lacking(has):
+        there = has.of(lacking, gpu_name(machine))
+        tell(
+            f"note: the task needs {lacking}, and this machine has {there}; no worker here takes it"
+        )
 
 
 def _wait(

@@ -18,6 +18,7 @@ from colabctl.ledger import (
 )
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
+    from colabctl.run.optuna.trial_texts import TrialTexts
     from colabctl.search.learn.axes import Level
     from colabctl.search.learn.repeated import Configurations
     from colabctl.search.learn.samplers import Sampler
@@ -53,6 +54,7 @@ class Tuner:
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
         self._sources: dict[int, object] = {}  # by task: what its trial was built from
         self._revisions: dict[int, int] = {}  # by cell: the state that its trials were built from
+        self._texts: dict[int, TrialTexts] = {}  # by cell
         self._reports: dict[int, list[Report]] = {}  # by task that runs here
         self._latest: dict[int, dict[str, Any]] = {}  # by task that runs here: its latest values
         self._earlier = earlier
@@ -177,6 +179,8 @@ class Tuner:
         """
         if self._plan.method != "optuna":
             return None
+        from colabctl.run.optuna.trial_texts import TrialTexts  # noqa: PLC0415 - as above
+
         cell, number = self._place(index)
         values = self._cell_values(cell)
         trials = sorted(
@@ -189,7 +193,7 @@ class Tuner:
             "goals": self._plan.goals,
             "sampler": self._plan.sampler or _DEFAULT_SAMPLER,
             "seed": int.from_bytes(blake2b(key.encode(), digest_size=4).digest()),
-            "trials": [[other, vars(trial)] for other, trial in trials],
+            **self._texts.setdefault(cell, TrialTexts()).write(trials),
         }
 
     # -- stopping early -----------------------------------------------------------------------

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from colabctl.ledger import Waiting, waiting
+from colabctl.work.fitting import Fitting
 from colabctl.work.identity import Identity
 from colabctl.work.open_sweep import OpenSweep
 
@@ -38,11 +39,15 @@ class WaitingNotes:
         self._reasons = {} if reasons is None else reasons
         self._monotonic = monotonic
         self._idle_since: float | None = None
+        self.fitting = Fitting(sweep, identity)
 
     def reason(self) -> Waiting | None:
         """Return why the worker can claim no task, None if it can."""
         ledger = self._sweep.ledger
-        return waiting(self._sweep.plan, ledger.state, ledger.clock.now(), self._name)
+        why = waiting(self._sweep.plan, ledger.state, ledger.clock.now(), self._name)
+        if why is None and (unfit := self.fitting.unfit()):
+            return Waiting("unfit", (), f"others hold what fits this worker; {unfit}")
+        return why
 
     def update(self, *, has_tasks: bool) -> None:
         """Tell the reason if the sweep is paused, or if the worker had no task for a while."""

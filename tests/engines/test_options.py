@@ -2,9 +2,10 @@
 
 import pytest
 
-from colabctl.engines.slurm.options import checked_options, seconds, words
+from colabctl.engines.slurm.options import asked_for, checked_options, seconds, words
 from colabctl.engines.slurm.pilot import arguments
 from colabctl.errors import UserError
+from colabctl.needs import NOTHING, Need
 
 
 def test_options_become_words_for_sbatch_under_their_long_names() -> None:
@@ -68,3 +69,11 @@ def test_a_pilot_ends_before_its_job_and_no_later_than_it_was_told() -> None:
         "--max-time",
         "14220s",
     ]
+
+
+def test_what_tasks_need_is_asked_for_unless_the_user_did() -> None:
+    need = Need(2, 16 * 10**9, 12 * 10**9)
+    assert words(asked_for(need, {})) == ["--gres=gpu:2", "--mem=11445M"]
+    assert words(asked_for(need, {"gpus": "a100:2"})) == ["--mem=11445M"]
+    assert words(asked_for(need, {"mem-per-cpu": "4G", "gres": "gpu:1"})) == []
+    assert words(asked_for(NOTHING, {})) == []

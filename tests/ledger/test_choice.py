@@ -2,7 +2,10 @@
 
 import random
 
-from colabctl.ledger.choice import choose, choose_apart, others_share
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, others_share
 from colabctl.ledger.journals.events import Event
 from colabctl.ledger.sweep_state import SweepState
 
@@ -98,3 +101,42 @@ def test_where_claims_arrive_late_a_worker_keeps_all_repeats_of_a_configuration(
     assert {index // 3 for index in share} & {
         index // 3 for index in set(range(TASKS)) - set(share)
     } == set()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ana", "ben", "eve"]), st.sets(st.integers(0, 29)), min_size=1
+    ),
+    st.integers(1, 30),
+)
+def test_no_worker_chooses_a_task_that_does_not_fit_it(
+    fitting: dict[str, set[int]], want: int
+) -> None:
+    known = state(*fitting, total=30)
+
+    def able(index: int, names: frozenset[str]) -> frozenset[str]:
+        return frozenset(name for name in names if index in fitting[name])
+
+    for name, tasks in fitting.items():
+        rng = random.Random(1)
+        assert set(choose(known, want, rng, (), tasks.__contains__)) <= tasks
+        assert bool(choose(known, want, rng, (), tasks.__contains__)) == bool(tasks)
+        assert set(choose_lapsed(known, want, NOW + 1, rng, (), tasks.__contains__)) <= tasks
+        assert set(choose_apart(known, want, NOW + 1, rng, name, {}, (), able)) <= tasks
+
+
+@given(st.lists(st.sets(st.sampled_from(["ana", "ben", "eve"])), min_size=20, max_size=20))
+def test_tasks_are_shared_out_among_those_that_they_fit(fitting: list[set[str]]) -> None:
+    known = state("ana", "ben", "eve", total=20)
+
+    def able(index: int, names: frozenset[str]) -> frozenset[str]:
+        return names & fitting[index]
+
+    shares: list[int] = []
+    for name in ("ana", "ben", "eve"):
+        share = choose_apart(known, 20, NOW + 1, random.Random(1), name, {}, (), able)
+        own = {i for i in share if i not in others_share(known, share, name, NOW + 1, (), able)}
+        shares += own
+    assert len(shares) == len(set(shares))
+    left = set(range(20)) - set(shares)
+    assert all(len(fitting[index]) != 1 for index in left), "a task waits for its only worker"

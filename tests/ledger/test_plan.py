@@ -50,6 +50,10 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"learn_from": {"o\x1bld": "0" * 64}}, {"learn_from": {"": "0" * 64}},
      {"learn_from": {"o" * 300: "0" * 64}},
      {"learn_from": {f"s{n}": "0" * 64 for n in range(MOST_EARLIER + 1)}},
+     {"needs": {"gpu": 1}}, {"needs": [1]}, {"needs": [{"gpu": -1}]},
+     {"needs": [{"gpu": 10**400}]}, {"needs": [{"gpu": True}]}, {"needs": [{"where": "x = 1"}]},
+     {"needs": [{"memory": 1.5}]}, {"needs": [{"gpu": 1, "where": 3}]}, {"needs": 101 * [{"gpu": 1}]},
+     {"needs": [{"gpu": 1, "where": "x ="}]}, {"needs": [{"gpu": 1, "where": 99 * "("}]},
      {"kernels": {**KERNELS, "fresh": 1}}, {"kernels": ["fresh"]}],
 )  # fmt: skip
 def test_a_plan_that_no_one_could_have_declared_is_damaged(
@@ -119,7 +123,7 @@ OTHERS: dict[str, Any] = {
     "metrics": [{"name": "a", "goal": "minimize"}], "repeat": {"name": None, "values": [0, 1], "aggregate": "mean"}, "declaration_digest": "d",
     "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,
     "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True,
-    "cells": [{"values": {"d": 1}, "tasks": 2}],
+    "cells": [{"values": {"d": 1}, "tasks": 2}], "needs": [{"gpu": 1}],
 }  # fmt: skip
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from colabctl.engines.contract import CarrierSlot
-from colabctl.ledger import Ledger, Plan, task_name
+from colabctl.ledger import Ledger, Plan, TaskFiles, task_name
 from colabctl.ledger.journals.shared_log import SharedLog
 from colabctl.ledger.ledger import Claim
+from colabctl.needs import ANYTHING, Capacity
 from colabctl.project.layout import SweepLayout
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
 from colabctl.run.slots.waiting import Waiting
@@ -27,6 +28,10 @@ from colabctl.work.tuner import Tuner
 from colabctl.work.worker import Worker
 from tests.simulation.claims import LoggedView
 from tests.simulation.world import PREPARING, START, View, World
+
+
+def _no_file(number: int) -> Path:
+    raise AssertionError(f"task file {number} was read")
 
 
 @dataclass
@@ -122,6 +127,7 @@ class SimulatedSweep:
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan, self.ledger = plan, ledger
+        self.tasks = TaskFiles(_no_file, plan)
         # Simulated tasks print nothing, so nothing is written there.
         self.layout = SweepLayout(Path("simulated/sweeps/s"))
 
@@ -144,12 +150,23 @@ class SimulatedSweep:
         ]
 
 
+class SimulatedIdentity(Identity):
+    """A worker whose start event says what its simulated machine has."""
+
+    def start(self, **more: Any) -> tuple[str, dict[str, Any]]:
+        """Return its start event."""
+        kind, parts = super().start(**more)
+        gpu = {"name": "Tesla T4", "memory": self.has.gpu_memory}
+        chips = [gpu] * self.has.gpus if self.has != ANYTHING else []
+        return kind, {**parts, "accelerators": chips, "elsewhere": self.has == ANYTHING}
+
+
 class Machine(ABC):
     """A machine with one worker, whose wall clock is wrong by `skew` seconds."""
 
     def __init__(
         self, number: int, world: World, plan: Plan, durations: Sequence[float], skew: float = 0.0,
-        starts: float = 0.0,
+        starts: float = 0.0, has: Capacity = ANYTHING,
     ) -> None:  # fmt: skip
         self.number = number
         self.alive = True
@@ -157,6 +174,7 @@ class Machine(ABC):
         self.runs: list[Run] = []
         self.wakes = starts
         # Different in each simulation: the order of its claims depends on it.
+        self.has = has
         self.name = f"m{number}-{world.rng.randrange(16**6):06x}"
         self.acts = False  # it is in a turn
         self.ledger = ledger_of(world, number, plan, skew)
@@ -165,7 +183,9 @@ class Machine(ABC):
         self._pacing = pacing_for(plan.consistency)
 
     def _identity(self, plan: Plan, jobs: int) -> Identity:
-        return Identity(self.name, f"m{self.number}", "sim", jobs, plan.heartbeat, plan.lease)
+        return SimulatedIdentity(
+            self.name, f"m{self.number}", "sim", jobs, plan.heartbeat, plan.lease, self.has
+        )
 
     def act(self) -> None:
         """Take a turn, in which another machine can take one too."""
@@ -200,7 +220,7 @@ class SlotMachine(Machine):
 
     def __init__(
         self, number: int, world: World, plan: Plan, durations: Sequence[float],
-        rng: random.Random, *, jobs: int = 1, max_tasks: int | None = None, **options: float,
+        rng: random.Random, *, jobs: int = 1, max_tasks: int | None = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
@@ -253,7 +273,7 @@ class LoopMachine(Machine):
 
     def __init__(
         self, number: int, world: World, plan: Plan, durations: Sequence[float],
-        rng: random.Random, *, max_tasks: int | None = None, **options: float,
+        rng: random.Random, *, max_tasks: int | None = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(number, world, plan, durations, **options)
         self._run: LoopRun | None = None

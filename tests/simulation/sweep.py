@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from colabctl.ledger import Plan
+from colabctl.needs import ANYTHING, Capacity, Need, Rule, encode
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.work.open_sweep import OpenSweep
 from tests.simulation.claims import Claims, Faults
@@ -29,6 +30,13 @@ def plan_of(
         heartbeat=heartbeat, lease=lease, declared_by="ana", declared_at=START,
         metric="loss", claims="careful" if careful else "eager", **more,
     )  # fmt: skip
+
+
+def with_needs(plan: Plan, needs: Sequence[Need]) -> Plan:
+    """Return a plan in which each task is a cell with a need of its own."""
+    rules = [Rule(need, f"cell = {number}") for number, need in enumerate(needs) if need]
+    cells = tuple({"values": {"cell": number}, "tasks": 1} for number in range(plan.total))
+    return replace(plan, cells=cells, needs=encode(rules))
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ class Simulation:
         commands: How many commands of members there are.
         faults: Those of the store that has the shared log of claims; None where there is none.
         keys: Further keys of the plan.
+
+
+        needs: What each task needs; each has a cell of its own.
+        has: What each machine has.
         loops: How many of the machines run a loop; the others have workers with `jobs` slots.
 
     """
@@ -65,6 +77,7 @@ class Simulation:
         heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
         careful: bool = False, loops: int = 0, jobs: int = 1, max_tasks: int | None = None,
         commands: int = 0, faults: Faults | None = None, keys: Mapping[str, Any] | None = None,
+        needs: Sequence[Need] = (), has: Sequence[Capacity] = (),
     ) -> None:  # fmt: skip
         self.rng = random.Random(seed)
         self.durations = durations
@@ -72,6 +85,8 @@ class Simulation:
         self.plan = plan_of(
             len(durations), heartbeat, lease, careful=careful, consistency=guard, **keys or {}
         )
+        if needs:
+            self.plan = with_needs(self.plan, needs)
         # One more view, for a reader, and one for each command of a member.
         self.world = World(machines + 1 + commands, len(durations), delays, self.rng)
         if faults is not None:
@@ -80,16 +95,17 @@ class Simulation:
         self.machines: list[Machine] = []
         for number in range(machines):
             rng = random.Random(seed * 1000 + number)
+            own = has[number] if has else ANYTHING
             offset, start = self.rng.uniform(-skew, skew), self.rng.uniform(0, stagger)
             if number < loops:
                 machine: Machine = LoopMachine(
                     number, self.world, self.plan, durations, rng,
-                    max_tasks=max_tasks, skew=offset, starts=start,
+                    max_tasks=max_tasks, skew=offset, starts=start, has=own,
                 )  # fmt: skip
             else:
                 machine = SlotMachine(
                     number, self.world, self.plan, durations, rng,
-                    jobs=jobs, max_tasks=max_tasks, skew=offset, starts=start,
+                    jobs=jobs, max_tasks=max_tasks, skew=offset, starts=start, has=own,
                 )  # fmt: skip
             self.machines.append(machine)
         self.reader = ledger_of(self.world, machines, self.plan)

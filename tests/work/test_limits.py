@@ -97,3 +97,21 @@ def test_tasks_added_after_the_end_wait_for_resume(project: Project) -> None:
     project.run("resume", "s")
     project.run("work", "s")
     assert project.status("s")["done"] == 42
+
+
+def test_a_changed_file_sets_another_budget(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 3}\n", TRAIN)
+    project.run("work", "s")
+    file = project.root / "s.yaml"
+    file.write_text(RANDOM + "budget: {tasks: 5}\n")
+    added = project.run("sweep", "s.yaml", "--extend")
+    assert (added.code, added.out) == (0, "s: budget: tasks 5\n")
+    assert "run them: colabctl work s" in added.err
+    assert "extended by ana" in project.run("status", "s").out
+    project.run("work", "s")
+    assert ended(project, "s") == ("budget", 5)
+    file.write_text(RANDOM + "patience: 30\n")
+    assert "s: budget: none, patience: trials 30" in project.run("sweep", "s.yaml", "--extend").out
+    project.run("work", "s")
+    assert project.status("s")["budget"] is None
+    assert project.status("s")["done"] > 30

@@ -43,7 +43,7 @@ def screen(seen: "Status", width: int | None) -> list[Line]:
         [
             *worker_lines(seen, width),
             *_paragraphs([pilot_line(seen.pilots)], width),
-            *_paragraphs(seen.waiting, width, "yellow"),
+            *_paragraphs([*seen.waiting, *map(str, seen.needs)], width, "yellow"),
         ],
         _failures(seen, width),
         [

@@ -22,7 +22,7 @@ from colabctl.cli.terminal import command_line, counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from colabctl.declare.extend import Addable, Asked
     from colabctl.ledger import Plan
@@ -162,12 +162,28 @@ def _outcome(added: "Addable", asked: "Asked", total: int) -> str:
             for name, some in asked.values.items() for each in some
         ]  # fmt: skip
         return f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already; nothing new"
-    version = ", a new version of the program" if added.code is not None else ""
+    limits = [f"{key}: {_limit(limit)}" for key, limit in added.record.limits.items()]
+    new_version = [] if added.code is None else ["a new version of the program"]
+    others = [*new_version, *limits]
+    if limits and not added.tasks and not added.record.values:
+        return ", ".join(others)
+    version = "".join(f", {each}" for each in others)
     if added.tasks or not added.record.values:
         return f"{counted(len(added.tasks), 'new task')}, {total} in all{version}"
     new = ", ".join(_new_values(added))
     why = "where or exclude leaves it out" if added.runs_each_point else "add some with --trials +N"
     return f"{new} from now on; no new task: {why}{version}"
+
+
+def _limit(limit: "Mapping[str, Any] | None") -> str:
+    """Return a budget or patience in words."""
+    from colabctl.durations import format_duration
+
+    words = [
+        f"{name} {format_duration(value) if name == 'time' else f'{value:,}'}"
+        for name, value in (limit or {}).items()
+    ]
+    return " and ".join(words) or "none"
 
 
 def _new_values(added: "Addable") -> "Iterator[str]":
@@ -184,8 +200,11 @@ def _new_values(added: "Addable") -> "Iterator[str]":
 def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
     """Say who runs the new tasks, and what keeps them from running."""
     from colabctl.ledger import ENDED
+    from colabctl.project.layout import Layout
+    from colabctl.work.open_sweep import OpenSweep
 
-    name, ledger = sweep.plan.sweep, sweep.ledger
+    name = sweep.plan.sweep
+    ledger = OpenSweep.named(Layout(sweep.root), name).ledger  # of the sweep as it is now
     ledger.refresh()
     state = ledger.state
     if state.ended:
@@ -195,7 +214,7 @@ def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
         tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")
     elif state.live_workers(ledger.clock.now()):
         tell("workers that run take them without a restart")
-    elif added.tasks and approved and sweep.plan.program is not None:
+    elif (added.tasks or added.record.limits) and approved and sweep.plan.program is not None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
         who = "the others" if approved else "the others and you"
@@ -242,6 +261,7 @@ def _summary(added: "Addable", plan: "Plan | None") -> dict[str, Any]:
         "cells": [{"values": cell["values"], "new": cell["tasks"]} for cell in added.record.cells],
         "first": [task.params for task in added.tasks[:_MOST_SHOWN]],
         "new_version": added.code is not None,
+        "limits": dict(added.record.limits),
     }
 
 

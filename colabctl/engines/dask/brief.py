@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from colabctl.ledger import Plan
+from colabctl.needs import ANYTHING, Capacity
 from colabctl.run.messages import End
 from colabctl.task import Assignment
 
@@ -45,6 +46,7 @@ class Host:
         slots: How many tasks it runs at a time.
         gpus: Whether each of them needs one of Dask's resource GPU.
         sees_project: Whether it sees the project's folder, at the same path.
+        has: What each of its tasks has, as far as the sweep's needs ask for it.
 
     """
 
@@ -52,6 +54,7 @@ class Host:
     slots: int
     gpus: bool
     sees_project: bool
+    has: Capacity = ANYTHING
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from colabctl.engines.dask.data import unseen
 from colabctl.engines.dask.slot import DaskSlot
 from colabctl.engines.dask.staging import is_staged, pieces
 from colabctl.engines.dask.versions import check_all, fault_of
+from colabctl.ledger import most_needed
 from colabctl.project.layout import CONFIG
 from colabctl.run.messages import Gone, Inbox, Record
 from colabctl.run.slots.waiting import Waiting
@@ -149,6 +150,9 @@ class _Cluster:
             if not connection.ask(address, host.has_code, digest):
                 connection.ask(address, host.take_code, dict(load.code.files))
             there: Host = connection.ask(address, host.visit, self._brief(digest))
+            if lacking := most_needed(load.plan).lacking(there.has):
+                has = there.has.of(lacking)
+                return f"tasks need {lacking}, and each of its {there.slots} slots has {has}"
             # Those on one machine share what is staged, so the first one gets it.
             machine = address.rpartition("://")[2].rpartition(":")[0]
             with self._machines.setdefault(machine, threading.Lock()):

@@ -21,6 +21,9 @@ from colabctl.engines.dask import folders
 from colabctl.engines.dask.brief import Brief, Handout, Host, Ran
 from colabctl.engines.dask.place import Place
 from colabctl.engines.dask.staging import Piece, Staged
+from colabctl.ledger import gpu_memories, read_machine
+from colabctl.needs import ANYTHING, Capacity, capacity
+from colabctl.run.slots import machine
 from colabctl.stage.sources import Source
 
 _SILENT = 90.0  # seconds without a word from the other side until its slots are closed
@@ -38,12 +41,10 @@ class _Visit:
         ).resolve()
         gpus = int(worker.state.total_resources.get("GPU", 0))
         threads = worker.state.nthreads
-        self.host = Host(
-            worker.id,
-            min(gpus, threads) if gpus else threads,
-            bool(gpus),
-            _sees(Path(brief.root), brief.marks),
-        )
+        slots = min(gpus, threads) if gpus else threads
+        sees = _sees(Path(brief.root), brief.marks)
+        has = _capacity(worker, slots) if brief.plan.needs else ANYTHING
+        self.host = Host(worker.id, slots, bool(gpus), sees, has)
         self.heard_at = time.monotonic()
         self.staged = Staged(self.scratch / "incoming")
         self.places: list[Place] = []
@@ -67,6 +68,14 @@ class _Visit:
         for closing in closings:
             closing.join()
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _capacity(worker: Worker, slots: int) -> Capacity:
+    """Return what each task has in a Dask worker, with one GPU for each slot."""
+    machine.wait()
+    here = read_machine(machine.describe())
+    limits = [each for each in (here.memory, worker.memory_manager.memory_limit) if each]
+    return capacity(gpu_memories(here), min(limits, default=None), slots, 1)
 
 
 def _sees(root: Path, marks: Mapping[str, str]) -> bool:

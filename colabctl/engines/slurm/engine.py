@@ -12,7 +12,7 @@ from platformdirs import user_log_path
 
 from colabctl.engines.contract import Pilots, PilotState
 from colabctl.engines.slurm import commands
-from colabctl.engines.slurm.options import checked_options, seconds, words
+from colabctl.engines.slurm.options import asked_for, checked_options, seconds, words
 from colabctl.errors import UserError
 
 SETUP = "setup"
@@ -148,5 +148,6 @@ def _sbatch(pilots: Pilots, options: Mapping[str, str], count: int) -> list[str]
     return [
         "sbatch", "--parsable", f"--array=0-{count - 1}", "--requeue", "--open-mode=append",
         f"--signal=B:TERM@{before}", f"--job-name={_job_name(pilots.name)}",
-        f"--chdir={pilots.folder}", f"--output={log}", "--export=ALL", *words(options),
+        f"--chdir={pilots.folder}", f"--output={log}", "--export=ALL",
+        *words(options), *words(asked_for(pilots.needs, options)),
     ]  # fmt: skip

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from colabctl.errors import UserError, nearest
+from colabctl.needs import Need
 
 _KNOWN = frozenset({
     "account", "acctg-freq", "batch", "bb", "begin", "comment", "constraint", "container",
@@ -41,6 +42,9 @@ _SHORT = {
     "N": "nodes", "n": "ntasks", "p": "partition", "q": "qos", "t": "time", "w": "nodelist",
     "x": "exclude",
 }  # fmt: skip
+_GPUS = frozenset({"gres", "gpus", "gpus-per-node", "gpus-per-socket", "gpus-per-task",
+                   "tres-per-task"})  # fmt: skip
+_MEMORY = frozenset({"mem", "mem-per-cpu", "mem-per-gpu", "tres-per-task"})
 _ONE = frozenset({"nodes", "ntasks", "ntasks-per-node"})
 _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<rest>\d+(?::\d+){0,2})")
 _WITHOUT = frozenset({"unlimited", "infinite"})
@@ -79,6 +83,20 @@ def checked_options(options: Mapping[str, str]) -> dict[str, str]:
     if "time" in checked:
         seconds(checked["time"], "--slurm time")
     return checked
+
+
+def asked_for(needs: Need, options: Mapping[str, str]) -> dict[str, str]:
+    """Return what tasks need as options, except where the user has given such options.
+
+    How much memory a GPU has is in the names of its kinds and features, which differ between
+    clusters. So that is left to the user.
+    """
+    asked = {}
+    if needs.gpu and not _GPUS & options.keys():
+        asked["gres"] = f"gpu:{needs.gpu}"
+    if needs.memory and not _MEMORY & options.keys():
+        asked["mem"] = f"{-(-needs.memory // (1 << 20))}M"
+    return asked
 
 
 def words(options: Mapping[str, str]) -> list[str]:

@@ -37,6 +37,9 @@ VERSION_KEYS = (
 )  # fmt: skip
 """The keys of a plan that a new version of the program gives."""
 
+LIMITS = ("budget", "patience")
+"""The keys of a plan that an extension can change, because they do not decide what a task is."""
+
 
 @dataclass(frozen=True)
 class Extension:
@@ -52,6 +55,7 @@ class Extension:
             order; a new cell may have "starts", the number of its points of `start_with`.
         task_digests: SHA-256 of each of its task files.
         version: the keys of the plan that a changed program gives; {} for the same program.
+        limits: the keys of the plan that a changed budget or patience gives.
         keys: what tells its tasks apart, where another one was written at the same time; not in
             the file.
         dropped: its tasks that such a one has too, by their numbers here; not in the file.
@@ -67,6 +71,7 @@ class Extension:
     cells: tuple[Mapping[str, Any], ...] = ()
     task_digests: tuple[str, ...] = ()
     version: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
     keys: tuple[str, ...] = field(default=(), repr=False)
     dropped: frozenset[int] = frozenset()
 
@@ -117,6 +122,7 @@ def read_extension(file: Path) -> Extension:
             tuple(map(_cell, record["cells"])),
             tuple(map(_text, record["task_digests"])),
             dict(map(_version_key, dict(record["version"]).items())),
+            dict(map(_limit, dict(record.get("limits", {})).items())),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(file, error) from None
@@ -128,6 +134,12 @@ def _version_key(item: tuple[str, Any]) -> tuple[str, Any]:
     if key not in VERSION_KEYS:
         raise ValueError(f"{key:.60} is not a key of a program")
     return key, tuple(map(_text, value)) if isinstance(value, list) else value
+
+
+def _limit(item: tuple[str, Any]) -> tuple[str, Any]:
+    if item[0] not in LIMITS:
+        raise ValueError(f"{item[0]:.60} does not limit a sweep")
+    return item
 
 
 def _text(value: Any) -> str:
@@ -221,8 +233,7 @@ def without_repeats(extensions: Sequence[Extension]) -> list[Extension]:
 def _fits(plan: Plan, extension: Extension) -> bool:
     try:
         check_plan(extension.plan(plan), NOT_IN_FILE)
-        if extension.version:
-            check_plan(replace(plan, **extension.version), NOT_IN_FILE)
+        check_plan(replace(plan, **extension.version, **extension.limits), NOT_IN_FILE)
     except (TypeError, ValueError):
         return False
     return len(extension.task_digests) == extension.plan(plan).files
@@ -252,6 +263,7 @@ def extended(plan: Plan, extensions: Sequence[Extension]) -> Plan:
             own |= {**cell, "tasks": 0}
         own["tasks"] += cell["tasks"]
     version = next((each.version for each in reversed(extensions) if each.version), {})
+    limits = {key: value for each in extensions for key, value in each.limits.items()}
     return replace(
         plan,
         total=plan.total + sum(each.total for each in extensions),
@@ -259,6 +271,7 @@ def extended(plan: Plan, extensions: Sequence[Extension]) -> Plan:
         extensions=tuple(extensions),
         declared=plan,
         **version,
+        **limits,
     )
 
 

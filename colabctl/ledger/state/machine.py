@@ -25,6 +25,8 @@ class Machine(NamedTuple):
         driver: the version of the GPUs' driver.
         accelerators: those that the worker's tasks can use.
         packages: names and versions of installed packages of note.
+        memory: bytes of the machine's memory, 0 if that is not known.
+        elsewhere: whether an engine runs the worker's tasks on other machines.
 
     """
 
@@ -33,6 +35,8 @@ class Machine(NamedTuple):
     driver: str = ""
     accelerators: tuple[Accelerator, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
+    memory: int = 0
+    elsewhere: bool = False
 
 
 def read_machine(body: Mapping[str, Any]) -> Machine:
@@ -48,6 +52,8 @@ def read_machine(body: Mapping[str, Any]) -> Machine:
         driver,
         tuple(each for each in accelerators if each.name),
         tuple(pair for pair in versions if all(pair)),
+        _bytes(body.get("memory")),
+        body.get("elsewhere") is True,
     )
 
 
@@ -60,9 +66,11 @@ def _machine(*parts: Any) -> Machine:
 def _accelerator(value: Any) -> Accelerator:
     if type(value) is not dict:
         return Accelerator("")
-    memory: Any = value.get("memory")
-    is_valid = type(memory) is int and 0 < memory <= _LARGEST_MEMORY
-    return Accelerator(_text(value.get("name")), memory if is_valid else 0)
+    return Accelerator(_text(value.get("name")), _bytes(value.get("memory")))
+
+
+def _bytes(value: Any) -> int:
+    return value if type(value) is int and 0 < value <= _LARGEST_MEMORY else 0
 
 
 def _text(value: Any) -> str:

@@ -90,8 +90,14 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.rebuild()
 
 
-def _machine(
-    python: str, system: str, driver: str, accelerators: list[Any], packages: list[Any]
+def _machine(  # noqa: PLR0917 - the parts of a Machine
+    python: str,
+    system: str,
+    driver: str,
+    accelerators: list[Any],
+    packages: list[Any],
+    memory: int,
+    elsewhere: bool,
 ) -> Machine:
     return Machine(
         python,
@@ -99,6 +105,8 @@ def _machine(
         driver,
         tuple(Accelerator(*each) for each in accelerators),
         tuple((name, version) for name, version in packages),
+        memory,
+        elsewhere,
     )
 
 

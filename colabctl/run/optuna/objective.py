@@ -7,7 +7,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Number
 from typing import Any, NoReturn
@@ -28,7 +28,7 @@ try:
     from optuna.study import Study, StudyDirection
     from optuna.trial import FrozenTrial, TrialState
 
-    from colabctl.run.optuna.past_trials import PastTrial, PastTrials, one_of_each
+    from colabctl.run.optuna.past_trials import PastTrial, PastTrials
     from colabctl.run.optuna.samplers import Settled, sampler, settle
 except ImportError as missing:
     raise TaskError(f"method: optuna needs Optuna ({missing}); run: pip install optuna") from None
@@ -162,16 +162,18 @@ def begin(
     name, own = task.sweep, settings["number"]
     directions = [StudyDirection[goal.upper()] for goal in settings["goals"].values()]
     storage.create_new_study(directions, name)
-    trials = past.read(settings["trials"])
-    examples = None
+    trials, examples = past.read(settings)
+    count = max([own, *trials]) + 1
+    further = [PastTrial(trial, count + n) for n, trial in enumerate(more)]
     if others is None:
         others = sampler(settings["sampler"], settings["seed"], own, list(trials))
-        examples = one_of_each(trials.values())
-    study = _Study(name, storage, Settled(storage.settled, others, examples), _Pruner(storage))
+        settled = Settled(storage.settled, others, examples)
+    else:
+        settled = Settled(storage.settled, others)
+    study = _Study(name, storage, settled, _Pruner(storage))
     # A failed trial takes the place of each missing one, because samplers ignore failed trials.
-    count = max([own, *trials]) + 1
     every = [trials.get(number) or past.missing(number) for number in range(count)]
-    storage.fill([*every, *(PastTrial(trial, count + n) for n, trial in enumerate(more))], own)
+    storage.fill([*every, *further], own, [*examples, *further])
     return _Trial(study, storage.own)
 
 
@@ -200,8 +202,10 @@ class TaskStorage(InMemoryStorage):
         self.attributes: dict[str, Any] = {}
         self._metric = metric
 
-    def fill(self, trials: list[FrozenTrial], own: int) -> None:
+    def fill(self, trials: list[FrozenTrial], own: int, examples: Iterable[FrozenTrial]) -> None:
         """Add all trials, each at its number, and a running one at the number `own`.
+
+        `examples` have all distributions of the trials.
 
         With Study.add_trial, this takes longer than Optuna takes to suggest.
         """
@@ -211,13 +215,18 @@ class TaskStorage(InMemoryStorage):
         study.trials = trials
         self._max_trial_id = len(trials) - 1
         self._trial_id_to_study_id_and_number = {n: (study_id, n) for n in range(len(trials))}
-        for example in one_of_each(trials):
+        for example in examples:
             study.param_distribution.update(example.distributions)
-        done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        self.own = own
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """Return the best of the other trials, which few objectives ask for."""
+        study = self._studies[study_id]
+        done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
         if done and len(study.directions) == 1:
             choose = max if study.directions[0] == StudyDirection.MAXIMIZE else min
             study.best_trial_id = choose(done, key=_value_of).number
-        self.own = own
+        return super().get_best_trial(study_id)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "own": -1, "task": None}

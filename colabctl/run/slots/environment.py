@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from colabctl.needs import share_of
 from colabctl.run import startup
 from colabctl.run.startup.environment import clean
 from colabctl.run.startup.paths import STAGED as STAGED_PATHS
@@ -24,12 +25,14 @@ def slot_environs(
     *,
     guarded: Sequence[str] = (),
     staged: Mapping[str, str] | None = None,
+    gpus_needed: int = 1,
 ) -> list[dict[str, str]]:
     """Return the environment of each slot, given its workspace, if it has one.
 
     Python does not write in the `guarded` folders, which are paths from the project's folder.
     `staged` holds the variables that say where staged data is.
-    If there are several GPUs, slots share them evenly.
+    If there are several GPUs, slots share them evenly, with one for each slot unless a task may
+    need more.
     """
     base = startup.environ(
         {
@@ -50,8 +53,14 @@ def slot_environs(
     devices = gpus(os.environ) if len(environs) > 1 else []
     if len(devices) < 2:
         return environs
+    each = share_of(len(devices), len(environs), gpus_needed)
     return [
-        {**environ, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]}
+        {
+            **environ,
+            "CUDA_VISIBLE_DEVICES": ",".join(
+                devices[(number * each + i) % len(devices)] for i in range(each)
+            ),
+        }
         for number, environ in enumerate(environs)
     ]
 

@@ -27,6 +27,9 @@ _NUMBERS = frozenset({"trials", "run_cap"})
 _PROGRAM = frozenset({"program", "command", "code", "cwd"})
 """Keys that a new version of the program may change."""
 
+_LIMITS = frozenset({"budget", "patience"})
+"""Keys that say when a sweep ends, whatever its tasks are."""
+
 _LEFT_OUT = {"sampler": "auto"}
 """What a key means that is left out."""
 
@@ -59,7 +62,7 @@ def additions(old: Mapping[str, Any], new: Mapping[str, Any], source: str) -> li
     Raises UserError, with a line for each fault, if `new` takes something away, or changes what an
     extension cannot change.
     """
-    may_change = _WORDS | _NUMBERS | _PROGRAM | {"parameters"}
+    may_change = _WORDS | _NUMBERS | _PROGRAM | _LIMITS | {"parameters"}
     faults = [
         _changed(key, old, new)
         for key in dict.fromkeys((*old, *new))

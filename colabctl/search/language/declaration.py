@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from colabctl.budget import Budget, Patience
+from colabctl.needs import Rule as NeedRule
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
 from colabctl.repeat import Repeat
@@ -19,6 +20,7 @@ from colabctl.search.language.foreach import read_exclude, read_foreach
 from colabctl.search.language.links.where import read_where
 from colabctl.search.language.links.zip import read_zip
 from colabctl.search.language.metric import Metric, read_metric, read_metrics
+from colabctl.search.language.needs import read_needs
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
@@ -49,7 +51,7 @@ _KEYS = (
     *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
     *("start_with", "learn_from", "budget", "patience"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
-    *("notify", "stage", "zip", "where", "scheduler"),
+    *("notify", "stage", "zip", "where", "scheduler", "needs"),
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
@@ -79,6 +81,12 @@ _SYNONYMS = {
     "max_time": "budget",
     "time_budget": "budget",
     "time_limit": "budget",
+    "gpu": "needs",
+    "gpus": "needs",
+    "memory": "needs",
+    "resources": "needs",
+    "requirements": "needs",
+    "requires": "needs",
 }
 """Words from other tools that difflib cannot match to the right word."""
 
@@ -129,6 +137,8 @@ class Declaration:
     """Where workers send messages, and when."""
     stage: Mapping[str, str] = field(default_factory=dict)
     """What workers copy to their own disk, by name: paths from the project's root."""
+    needs: tuple[NeedRule, ...] = ()
+    """What a machine must have to run the tasks."""
     scheduler: Scheduler | None = None
     """Functions of the user by which Optuna chooses parameters."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -226,6 +236,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         listed = Space.of(each for each in listed.parameters if each.name in fixed)
     space = read_where(top, read_zip(top, listed), of_objective=method == "optuna")
     foreach = read_foreach(top, space)
+    repeat = read_repeat(top, space, method)
     retries = top.whole("max_retries", least=0)
     return Declaration(
         source=source,
@@ -241,7 +252,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         trials=top.whole("trials", least=1),
         exclude=read_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
-        repeat=read_repeat(top, space, method),
+        repeat=repeat,
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
         start_with=read_start_with(top, space, foreach, declared=method != "optuna"),
@@ -259,6 +270,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         keep_wandb=top.flag("keep_wandb") or False,
         notify=read_notify(top),
         stage=read_stage(top),
+        needs=read_needs(top, space, repeat, foreach, method),
         scheduler=scheduler,
         content=top.content,
     )

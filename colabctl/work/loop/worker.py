@@ -191,7 +191,7 @@ class InlineWorker:
                     run.finish()
                 if self.claimer.retries.error is not None:
                     raise self.claimer.retries.error
-                if self.claimer.tally.ending == "short":
+                if self.claimer.tally.ending in ("short", "unfit"):
                     print_message(f"{self.claimer.tally.reason}; the loop ends")
             finally:
                 self._run = None

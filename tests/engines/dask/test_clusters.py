@@ -63,6 +63,24 @@ def train(params, task):
     assert sorted(row["metrics"]["gpu"] for row in project.results("gpu")) == [5, 7]
 
 
+def test_a_worker_with_too_little_for_the_tasks_is_not_used(
+    project: Project, cluster: Cluster
+) -> None:
+    cluster.add("small", "--nthreads", "2", "--memory-limit", "300MB")
+    cluster.add("large", "--nthreads", "1", "--memory-limit", "300MB")
+    program = "from distributed import get_worker\ndef train(params):\n    return {'y': 1}\n"
+    project.declare("needs", f"{grid(3)}needs: {{memory: 200MB}}\n", program)
+    until(lambda: all("Registered to" in cluster.log(name) for name in ("small", "large")))
+    worked = project.run("work", "needs", *on(cluster))
+    assert worked.code == 0, worked.err
+    assert (
+        "is not used: tasks need 200 MB of memory, and each of its 2 slots has 150 MB of memory"
+    ) in worked.err
+    assert "3 done" in worked.err
+    [start] = project.events("needs", "start")
+    assert start["elsewhere"] is True
+
+
 def test_a_worker_of_another_version_is_not_used(project: Project, cluster: Cluster) -> None:
     other = cluster.folder / "other"
     other.mkdir()

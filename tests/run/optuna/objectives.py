@@ -4,13 +4,14 @@ import json
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import optuna
 
 from colabctl.run.failures.failure import Pruned
 from colabctl.run.optuna.objective import runner
+from colabctl.run.optuna.trial_texts import TrialTexts
 from colabctl.search.learn.trials import Report, State, Trial
 from colabctl.task import Assignment, Task
 
@@ -81,7 +82,7 @@ def run(
         "goals": {"loss": goal},
         "sampler": sampler,
         "seed": number if seed is None else seed,
-        "trials": [[other, asdict(trial)] for other, trial in (trials or {}).items()],
+        **TrialTexts().write((trials or {}).items()),
     }
     recorder = Recorder(frozenset(stops_at))
     fixed = dict(params or {})

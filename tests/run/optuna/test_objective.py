@@ -14,6 +14,7 @@ import pytest
 
 from colabctl.run.failures.failure import TaskError
 from colabctl.run.optuna.objective import runner, until_optimize
+from colabctl.run.optuna.trial_texts import TrialTexts
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import (
     Objective,
@@ -75,7 +76,8 @@ def test_a_parameter_that_is_asked_for_twice_is_recorded_once() -> None:
         return 0.0
 
     study = {"number": 0, "goals": {"loss": "minimize"}, "sampler": "tpe", "seed": 0}
-    task = Task(Assignment("s", "t", 0, 1, {}, "", study={**study, "trials": []}), recorder)
+    none = TrialTexts().write([])
+    task = Task(Assignment("s", "t", 0, 1, {}, "", study={**study, **none}), recorder)
     runner(objective)({}, task)
     assert len(recorder.suggested_) == 1
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from colabctl.run.failures.failure import Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.run.optuna.scheduler import _distribution, scheduled
+from colabctl.run.optuna.trial_texts import TrialTexts
 from colabctl.search.learn.trials import Trial
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import Recorder
@@ -50,7 +51,7 @@ def run(
     scheduler = {"source": "space.py", "parameters": parameters, "config": METRIC, **names}
     study = {
         "number": number, "goals": {"loss": "minimize"}, "sampler": "tpe", "seed": number,
-        "trials": [[other, asdict(trial)] for other, trial in (trials or {}).items()],
+        **TrialTexts().write((trials or {}).items()),
     }  # fmt: skip
     recorder = Recorder()
     settled = dict(params or {})

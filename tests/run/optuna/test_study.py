@@ -10,6 +10,7 @@ import pytest
 
 from colabctl.run.failures.failure import TaskError
 from colabctl.run.optuna.objective import runner
+from colabctl.run.optuna.trial_texts import PARTS, TrialTexts
 from colabctl.search.learn.trials import Trial
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import (
@@ -176,10 +177,14 @@ def test_what_makes_no_sense_is_passed_over() -> None:
         return curve(trial)
 
     study = {"number": 60, "goals": {"loss": "minimize"}, "sampler": "tpe", "seed": 4}
-    rows = [[n, asdict(trial)] for n, trial in trials.items()]
-    rows += [[15 + n, each] for n, each in enumerate(broken)]
+    written = TrialTexts().write(trials.items())
+    for n, each in enumerate(broken):
+        line = [15 + n, f"those of {n}", *(each[part] for part in PARTS)] if each else each
+        written["trials"] += f"\n{json.dumps(line)}"
+        written["distributions"][f"those of {n}"] = json.dumps(each and each["distributions"])
+    written["trials"] += '\n[33, "those of'
     recorder = Recorder()
-    task = Task(Assignment("s", "t", 60, 1, {}, "", study={**study, "trials": rows}), recorder)
+    task = Task(Assignment("s", "t", 60, 1, {}, "", study={**study, **written}), recorder)
     runner(objective)({}, task)
     valid = {n: state for n, state in enumerate(looks[0]) if state != "FAIL"}
     assert valid == {18: "COMPLETE"}  # `distributions: []` says that it had no parameters

@@ -42,7 +42,7 @@ def read_where(top: Fields, space: Space, *, of_objective: bool) -> Space:
     if len(texts) > _MOST:
         top.problem("where", f"lists {len(texts)} conditions; {_MOST} is the limit")
         return space
-    names = _Names.of(space)
+    names = Names.of(space)
     raw = top.content.get("where")
     constraints = []
     for i, text in enumerate(raw if isinstance(raw, list) else texts):
@@ -72,13 +72,14 @@ def read_where(top: Fields, space: Space, *, of_objective: bool) -> Space:
 
 
 @dataclass(frozen=True)
-class _Names:
+class Names:
     """The parameters of a space by their names, in which dots join those of nested maps."""
 
     parameters: Mapping[str, list[tuple[tuple[str, ...], Parameter]]]
 
     @classmethod
-    def of(cls, space: Space) -> "_Names":
+    def of(cls, space: Space) -> "Names":
+        """Return the parameters of a space."""
         by_name: dict[str, list[tuple[tuple[str, ...], Parameter]]] = {}
         for path, parameter in space.walk():
             by_name.setdefault(".".join(path), []).append((path, parameter))
@@ -86,6 +87,7 @@ class _Names:
 
     @cached_property
     def words(self) -> Vocabulary:
+        """What words stand for in a condition."""
         values = (each for _, value in self._all_values() for each in value)
         texts = {value for value in values if isinstance(value, str)}
         return Vocabulary(self.parameters.keys(), texts)

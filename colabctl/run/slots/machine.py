@@ -1,4 +1,4 @@
-"""Finds what a worker runs on, for its start event: accelerators, packages, Python, system.
+"""Finds what a worker runs on, for its start event: accelerators, memory, packages, system.
 
 It imports none of the packages, and a worker does not wait for it: a thread looks while the worker
 starts.
@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from colabctl.run.slots.memory import memory_here
+
 PACKAGES = frozenset({
     "accelerate", "catboost", "datasets", "diffusers", "flax", "jax", "keras", "lightgbm",
     "lightning", "numpy", "optuna", "pandas", "peft", "polars", "pytorch-lightning",
@@ -27,7 +29,7 @@ PACKAGES = frozenset({
 
 _INSTALLED = re.compile(r"(.+?)-([^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _PATIENCE = 5.0  # seconds; a worker then starts without what is not known yet
-_ANSWER = 10.0  # seconds that the driver's tool may take
+_ANSWER = 60.0  # seconds that the driver's tool may take
 _MOST = 64  # accelerators
 _MIB = 1 << 20
 _GIB = 1 << 30
@@ -74,7 +76,18 @@ def describe() -> dict[str, Any]:
     search = look()
     assert isinstance(search, _Search)
     search.join(_PATIENCE)
-    return {"python": platform.python_version(), "system": _system(), **search.parts}
+    memory = memory_here()
+    return {
+        "python": platform.python_version(),
+        "system": _system(),
+        **({"memory": memory} if memory else {}),
+        **search.parts,
+    }
+
+
+def wait() -> None:
+    """Wait until it is known what this process runs on, for about a minute at most."""
+    look().join()
 
 
 def _system() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.ledger.state.machine import Accelerator, read_machine
-from colabctl.work.machine import PACKAGES, _nvidia, _packages, _tpus, describe
+from colabctl.run.slots.machine import PACKAGES, _nvidia, _packages, _tpus, describe
 from tests.processes import Project
 
 SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1]}}\n"
