@@ -77,9 +77,7 @@ def _rule(fields: Fields, names: Names, fixed: Collection[str] | None) -> Rule:
         if key not in _KEYS:
             meant = _SYNONYMS.get(key) or nearest(key, _KEYS, cutoff=0.6)
             hint = f"did you mean {meant}?" if meant else f"there are {', '.join(_KEYS)}"
-            fields.problems.add(
-                (*fields.path, key), f"is not a key of needs; {hint}", key=True
-            )
+            fields.problems.add((*fields.path, key), f"is not a key of needs; {hint}", key=True)
     gpu, gpu_memory, memory = _gpu(fields), _size(fields, "gpu_memory"), _size(fields, "memory")
     if not fields.content.keys() - {"where"}:
         fields.problems.add(fields.path, f"names nothing that tasks need; write it, {_EXAMPLE}")
