@@ -53,7 +53,6 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
     decode_budget(plan.budget)
     if decode_patience(plan.patience) is not None and plan.metric is None:
         raise ValueError("it has patience, and no metric")
-
     decode_needs(plan.needs)
     _check_repeat(plan)
     _check_metrics(plan)
