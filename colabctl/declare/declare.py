@@ -14,6 +14,7 @@ from colabctl.declare.written import LATE, existing, restore, write
 from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, cell_key, contents
+from colabctl.ledger.extensions.record import LIMITS
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.archive import write_record
 from colabctl.project.config import Config
@@ -220,7 +221,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
     )
     if outcome.lines:
         lines = "\n".join(f"  {line}" for line in outcome.lines)
-        add = "add what is new to it (--extend), " if _only_adds(whole, old, draft) else ""
+        add = "add what is new to it (--extend), " if _only_adds(whole, old, new, draft) else ""
         raise DifferentError(
             f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
             f"look at it (colabctl trust {shlex.quote(new.sweep)}), {add}choose another name "
@@ -241,15 +242,21 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
     return Declared(sweep, old, program, notes, new=False, damage=damage)
 
 
-def _only_adds(sweep: SweepLayout, plan: Plan, draft: Draft) -> bool:
-    """Whether a changed sweep file adds values or trials, and changes nothing else of its tasks."""
+def _only_adds(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> bool:
+    """Whether a changed sweep file changes nothing but what an extension can add or change."""
     try:
         content = DeclaredTasks(sweep, plan).declaration().content
         extra = additions(content, draft.declaration.content, draft.declaration.source)
     except (UserError, OSError):
         return False
     total, declared = draft.expansion.total, (plan.declared or plan).total
-    return total > declared or (total == declared and bool(extra))
+    more = bool(extra) or not _has_limits(plan, new)
+    return total > declared or (total == declared and more)
+
+
+def _has_limits(plan: Plan, new: Plan) -> bool:
+    """Whether two plans have the same budget and patience."""
+    return all(getattr(plan, key) == getattr(new, key) for key in LIMITS)
 
 
 def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> bool:
@@ -263,4 +270,5 @@ def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> boo
     has_all = all(
         cell.tasks <= tasks.get(cell_key(cell.values), 0) for cell in draft.expansion.cells
     )
-    return has_all and not extra and new.code_digest == plan.code_digest
+    is_same = new.code_digest == plan.code_digest and _has_limits(plan, new)
+    return has_all and not extra and is_same

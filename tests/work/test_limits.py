@@ -104,13 +104,16 @@ def test_a_changed_file_sets_another_budget(project: Project) -> None:
     project.run("work", "s")
     file = project.root / "s.yaml"
     file.write_text(RANDOM + "budget: {tasks: 5}\n")
+    assert "add what is new to it (--extend)" in project.run("sweep", "s.yaml").err
     added = project.run("sweep", "s.yaml", "--extend")
     assert (added.code, added.out) == (0, "s: budget: tasks 5\n")
     assert "run them: colabctl work s" in added.err
     assert "extended by ana" in project.run("status", "s").out
     project.run("work", "s")
     assert ended(project, "s") == ("budget", 5)
+    assert "already declared" in project.run("sweep", "s.yaml").out
     file.write_text(RANDOM + "patience: 30\n")
+    assert "already declared with different content" in project.run("sweep", "s.yaml").err
     assert "s: budget: none, patience: trials 30" in project.run("sweep", "s.yaml", "--extend").out
     project.run("work", "s")
     assert project.status("s")["budget"] is None
