@@ -48,6 +48,8 @@ def _said(worked: "Worked") -> str:
     reason, step = _END_REASONS[worked.tally.ending]
     if worked.tally.ending == "nothing to do" and worked.order == "pause":
         reason, step = "the sweep is paused", "resume"
+    if worked.tally.ending == "unfit" and not worked.tally.ends:
+        step = ""  # the reason that follows says more
     further = ""
     if _has_failed(worked):
         further = f"; to continue: {command_line(step, worked.sweep)}" if step == "work" else ""

@@ -70,7 +70,7 @@ class Ledger:
             rules_of(plan),
             partial(measure, plan),
             repeats=plan.repeats.count,
-            together=plan.method == "bayes",
+            together=plan.method == "bayes" or plan.patience is not None,
         )
 
     @property

@@ -87,7 +87,7 @@ class SweepState:
         self.writers: dict[str, Writer] = {}
         self.called: Callable[[str], str] = str  # the present name of a member
         self.first: Collection[int] = ()  # tasks that are claimed before the others
-        self.orders = Orders()
+        self.orders = Orders(rules.limits_by)
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
         self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
@@ -125,7 +125,7 @@ class SweepState:
         finally:  # reading may fail after some events
             for index in touched:
                 self._fold(index)
-            self.ends.park(self.open, beyond_end=self.orders.beyond_end)
+            self.ends.park(self.open, beyond=self.orders.beyond_limits)
         return count
 
     def add_restored(self, writer: Writer) -> None:
@@ -148,7 +148,7 @@ class SweepState:
             self.held.setdefault(str(self.tasks[index].holder), set()).add(index)
         for index in columns.finished() if self.ends.watches else ():
             self.ends.look_at(index)
-        self.ends.park(self.open, beyond_end=self.orders.beyond_end)
+        self.ends.park(self.open, beyond=self.orders.beyond_limits)
 
     def found_alive(self, now: float) -> None:
         """Judge when all writers were alive, by their latest events, at the first look at them."""
@@ -343,11 +343,9 @@ class SweepState:
 
         A `resume` that was given after that continues it for good.
         """
-        if self.orders.beyond_end:
-            return None
-        if self.ends.reached:
+        if self.ends.reached and not self.orders.beyond_target:
             return "target"
-        if self.finished == self.total:
+        if self.finished == self.total or self.orders.beyond_limits:
             return None
         if self.ends.is_spent(self.outcomes):
             return "budget"
@@ -359,7 +357,7 @@ class SweepState:
     def room(self) -> int:
         """How many more tasks may start within the budget."""
         started = self.outcomes + self.counts["held"]
-        return sys.maxsize if self.orders.beyond_end else self.ends.room(started)
+        return sys.maxsize if self.orders.beyond_limits else self.ends.room(started)
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks that are held by a writer whose lease does not cover `now`."""
@@ -368,7 +366,7 @@ class SweepState:
 
     def claimable(self, now: float) -> int:
         """Return how many tasks may be claimed at ledger time `now`."""
-        if self.ends.is_nearly_spent(self, now) and not self.orders.beyond_end:
+        if self.ends.is_nearly_spent(self, now) and not self.orders.beyond_limits:
             return 0
         lapsed = sum(not self.ends.is_parked(index) for index in self.lapsed(now))
         return min(len(self.open), self.room) + lapsed

@@ -56,14 +56,16 @@ def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
     if (waits := patience(plan, state)) is not None:
         yield from _patience(waits)
     left = state.total - state.finished - sum(map(len, _running(state, now)))
-    if state.orders.beyond_end and (used or waits):
-        yield "it was resumed after one of these had ended it, so they do not end it again"
+    if state.orders.beyond_limits and (used or waits) and state.finished < state.total:
+        yield "it was resumed beyond these limits, so they do not end it any more"
     elif left and state.ended:
+        resume = shlex.join(["colabctl", "resume", plan.sweep])
         yield (
             f"{plan.sweep} {ENDED[state.ended]}, so {left:,} task{'s do' if left > 1 else ' does'} "
-            f"not run; to run {'them' if left > 1 else 'it'}: "
-            f"{shlex.join(['colabctl', 'resume', plan.sweep])}"
+            f"not run; to run {'them' if left > 1 else 'it'}: {resume}"
         )
+        if state.ended != "target":
+            yield f"or set another {state.ended} in the file: colabctl sweep FILE --extend"
 
 
 def _running(state: SweepState, now: float) -> Iterator[set[int]]:
@@ -101,7 +103,7 @@ def seconds_left(
 ) -> float | None:
     """Return when a sweep will end, in seconds, given when all its tasks would have run."""
     limit = decode_budget(plan.budget)
-    if estimate is None or state.orders.beyond_end:
+    if estimate is None or state.orders.beyond_limits:
         return estimate
     if limit.tasks is not None and rate:
         estimate = min(estimate, max(0, limit.tasks - state.outcomes) / rate)

@@ -64,7 +64,7 @@ def unmet(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> list[U
             count,
             **asdict(need),
             why=_why(plan, state, need, count, now),
-            fix=_fix(plan, need, live),
+            fix=_fix(plan, need, live or _latest(state)),
         )
         for need, count in counts
         if not any(need.fits(each) for each in has)
@@ -112,9 +112,9 @@ def _why(plan: Plan, state: SweepState, need: Need, count: int, now: float) -> s
     )
 
 
-def _fix(plan: Plan, need: Need, live: list[Writer]) -> str:
-    for each in live:
+def _fix(plan: Plan, need: Need, workers: list[Writer]) -> str:
+    for each in workers:
         for jobs in range(each.jobs - 1, 0, -1):
             if need.fits(_has(plan, each, jobs)):
-                return f"the worker on {each.host} would run them with -j {jobs}"
+                return f"a worker on {each.host} would run them with -j {jobs}"
     return advice(need)

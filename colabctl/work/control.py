@@ -23,6 +23,8 @@ def order(sweep: OpenSweep, member: str, kind: str) -> str:
     parts: dict[str, Any] = {"member": member}
     if current := {event.writer: event.n for event in state.orders.current()}:
         parts["after"] = current
+    if kind == "resume" and state.finished == state.total and state.order == "go":
+        return "is finished, so there is nothing to continue"
     if kind == "resume" and (state.ended or state.ends.parked):
         parts["beyond_end"] = True
     _write(sweep, member, kind, parts)

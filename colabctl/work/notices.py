@@ -209,7 +209,7 @@ def _decisions(state: SweepState) -> int:
     After each, the sweep may finish again. Dates do not tell: the clock of a writer may be wrong.
     """
     decided = map(state.log.event, state.log.heads)
-    return sum(event.kind != "cancel" for event in decided) + state.orders.beyond_end
+    return sum(event.kind != "cancel" for event in decided) + state.orders.beyond_target
 
 
 def _last_writer(state: SweepState) -> str:

@@ -62,8 +62,8 @@ def test_a_worker_that_has_gone_is_named_with_what_it_had(declared: Project) -> 
 def test_a_worker_with_too_many_tasks_at_a_time_is_named(declared: Project) -> None:
     worker(declared, "ben", 1, 600, jobs=4, **T4)
     assert [text.partition("; ")[2] for text in told(declared)] == [
-        "the worker on ben-vm would run them with -j 1",
-        "the worker on ben-vm would run them with -j 3",
+        "a worker on ben-vm would run them with -j 1",
+        "a worker on ben-vm would run them with -j 3",
     ]
 
 

@@ -44,10 +44,33 @@ def test_resume_goes_on_beyond_the_budget(project: Project) -> None:
     assert "the budget of the sweep is used up; next: colabctl results s" in worked.err
     assert "ran 0 tasks" in project.run("work", "s").err
     project.run("resume", "s")
+    assert "it was resumed beyond these limits" in project.run("status", "s").out
     project.run("work", "s")
     status = project.status("s")
     assert (status["done"], status["ended"]) == (40, None)
-    assert "it was resumed after" in project.run("status", "s").out
+    assert "s is finished, so there is nothing to continue" in project.run("resume", "s").err
+
+
+def test_a_budget_that_is_set_after_a_resume_counts(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 3}\n", TRAIN)
+    project.run("work", "s")
+    project.run("resume", "s")
+    (project.root / "s.yaml").write_text(RANDOM + "budget: {tasks: 8}\n")
+    project.run("sweep", "s.yaml", "--extend")
+    project.run("work", "s")
+    assert ended(project, "s") == ("budget", 8)
+    project.run("resume", "s")
+    project.run("work", "s", "--max-tasks", "4")
+    assert project.status("s")["done"] == 12
+
+
+def test_with_patience_the_repeats_of_a_configuration_run_together(project: Project) -> None:
+    constant = "def train(x, seed):\n    return {'loss': 1.0}\n"
+    project.declare("s", RANDOM + "patience: 4\nrepeat: {seed: [1, 2, 3]}\n", constant)
+    project.run("work", "s", "--max-tasks", "3")
+    assert project.status("s")["patience"]["searches"][0]["waited"] == 0
+    first = [row["index"] for row in project.results("s")]
+    assert [index // 3 for index in first] == 3 * [first[0] // 3]
 
 
 def test_failed_attempts_use_the_time_of_the_budget(project: Project) -> None:

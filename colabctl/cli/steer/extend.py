@@ -214,7 +214,7 @@ def _tell_next(sweep: "OpenSweep", added: "Addable", *, approved: bool) -> None:
         tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")
     elif state.live_workers(ledger.clock.now()):
         tell("workers that run take them without a restart")
-    elif (added.tasks or added.record.limits) and approved and sweep.plan.program is not None:
+    elif state.finished < state.total and approved and sweep.plan.program is not None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
         who = "the others" if approved else "the others and you"

@@ -17,7 +17,10 @@ def pause(sweeps: Sweeps, member: Member = None, root: Root = None) -> None:
 
 
 def resume(sweeps: Sweeps, member: Member = None, root: Root = None) -> None:
-    """Continue paused or stopped sweeps."""
+    """Continue sweeps that are paused, stopped, or ended by a target, budget or patience.
+
+    To set another budget or patience, change the file: `colabctl sweep FILE --extend`.
+    """
     for sweep in _order(sweeps, "resume", member, root):
         tell(f"{sweep} continues; if it has no workers, start one: {command_line('work', sweep)}")
 

@@ -46,6 +46,7 @@ class EndRules:
         improves: returns whether a metric is better than another by more than a margin.
         aggregated: returns the metric of a configuration from those of its tasks.
         stretches: the search that each task belongs to; None for one search.
+        limits_by: the extension that gave the present budget or patience; None if none did.
 
     """
 
@@ -55,6 +56,7 @@ class EndRules:
     improves: Callable[[float, float, float], bool] = lambda new, best, by: new < best - by
     aggregated: Callable[[Sequence[float]], float] = lambda values: values[0]
     stretches: Stretches | None = None
+    limits_by: str | None = None
 
 
 def rules_of(plan: Plan) -> EndRules:
@@ -67,6 +69,7 @@ def rules_of(plan: Plan) -> EndRules:
         EndRules.improves if plan.goal == "minimize" else lambda new, best, by: new > best + by,
         plan.repeats.aggregated,
         stretches(plan) if patience and plan.cells else None,
+        next((each.name for each in reversed(plan.extensions) if each.limits), None),
     )
 
 
@@ -137,9 +140,9 @@ class Ends:
         """Whether a task belongs to a search whose patience has ended."""
         return bool(self.parked) and self.search_of(index) in self.parked
 
-    def park(self, open_tasks: OpenTasks, *, beyond_end: bool) -> None:
+    def park(self, open_tasks: OpenTasks, *, beyond: bool) -> None:
         """Take the tasks of searches that have ended out of the open ones, or put them back."""
-        ended = set() if beyond_end else self._ended()
+        ended = set() if beyond else self._ended()
         changed, self.parked = ended ^ self.parked, ended
         for search in changed:
             move = open_tasks.discard if search in ended else open_tasks.add

@@ -1,5 +1,6 @@
 """The orders to all workers of a sweep: pause, resume and stop."""
 
+from colabctl.ledger.extensions.numbering import NAMED
 from colabctl.ledger.journals.events import Event
 from colabctl.ledger.order import event_order
 
@@ -10,16 +11,21 @@ class Orders:
     Attributes:
         last: the last order of each writer.
         overridden: orders up to these numbers were known when a later one was given, by writer.
-        beyond_end: whether the sweep was resumed after its target, budget or patience had ended it.
+        beyond_target: whether the sweep was resumed after something had ended it.
+        beyond_limits: whether whoever resumed it so knew its present budget and patience.
+
+    Args:
+        limits: the extension that gave the sweep its budget or patience; None if none did.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: str | None = None) -> None:
+        self._limits = limits
         self._control: Event | None = None
         self._is_current = True
         self.last: dict[str, Event] = {}
         self.overridden: dict[str, int] = {}
-        self.beyond_end = False
+        self.beyond_target = self.beyond_limits = False
 
     def add(self, event: Event) -> None:
         """Add an order."""
@@ -30,7 +36,11 @@ class Orders:
             if writer != event.writer:
                 self.overridden[writer] = max(n, self.overridden.get(writer, -1))
         if event.kind == "resume" and event.body.get("beyond_end") is True:
-            self.beyond_end = True
+            self.beyond_target = True
+            seen = event.body.get(NAMED)
+            self.beyond_limits |= self._limits is None or (
+                isinstance(seen, list) and self._limits in seen
+            )
         self.changed()
 
     def changed(self) -> None:

@@ -42,7 +42,7 @@ def take(state: SweepState) -> Snapshot:
         "machines": list(machines),
         "orders": list(orders.last.values()),
         "overridden": orders.overridden,
-        "beyond_end": orders.beyond_end,
+        "beyond": [orders.beyond_target, orders.beyond_limits],
         "heads": list(state.log.heads.items()),
         "afters": state.log.afters,
         "latest": state.latest,
@@ -79,7 +79,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
         state.add_restored(writer)
     state.orders.last = {order[1]: Event(*order) for order in facts["orders"]}
     state.orders.overridden = facts["overridden"]
-    state.orders.beyond_end = facts["beyond_end"]
+    state.orders.beyond_target, state.orders.beyond_limits = facts["beyond"]
     state.orders.changed()
     state.log.heads = dict(facts["heads"])
     state.log.afters = facts["afters"]
