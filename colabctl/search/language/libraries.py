@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-_LIBRARIES = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}
+_LIBRARIES = {"gp": ("scipy",), "cmaes": ("cmaes",), "qmc": ("scipy",)}
 _IN_EXTRA = ("optuna", "cmaes", "scipy")  # of the extra `bayes` in pyproject.toml
 
 
