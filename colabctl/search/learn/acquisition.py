@@ -75,13 +75,13 @@ class Box:
 
     def neighbours(self, point: Any) -> Any:
         """Return the points that differ from one in a parameter that is not a real number."""
-        found = []
+        points = []
         for i, values in enumerate(self.counts):
             if values is not None:
                 several = np.tile(point, (values, 1))
                 several[:, i] = np.arange(values) / (1 if self.listed[i] else values - 1)
-                found.append(several)
-        return np.vstack(found)
+                points.append(several)
+        return np.vstack(points)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def highest(aim: Improvement | Mean, box: Box, random: np.random.Generator) -> A
             starts.append(points[i])
         if len(starts) == _STARTS:
             break
-    return max((_climbed(aim, box, start) for start in starts), key=lambda found: found[0])[1]
+    return max((_climbed(aim, box, start) for start in starts), key=lambda top: top[0])[1]
 
 
 def _climbed(aim: Improvement | Mean, box: Box, start: Any) -> tuple[float, Any]:
@@ -202,7 +202,7 @@ def _climbed(aim: Improvement | Mean, box: Box, start: Any) -> tuple[float, Any]
     height, point = float(aim.at(start[None])[0]), start.copy()
     for _ in range(_ROUNDS):
         if real.any():
-            found = minimize(
+            end = minimize(
                 _falling,
                 point[real],
                 args=(aim, point, real),
@@ -211,8 +211,8 @@ def _climbed(aim: Improvement | Mean, box: Box, start: Any) -> tuple[float, Any]
                 bounds=[(0.0, 1.0)] * int(real.sum()),
                 options={"maxiter": 50, "ftol": 1e-10},
             )
-            if -found.fun > height:
-                height, point[real] = -float(found.fun), found.x
+            if -end.fun > height:
+                height, point[real] = -float(end.fun), end.x
         if real.all():
             break
         neighbours = box.neighbours(point)

@@ -106,7 +106,7 @@ def fitted(points: Any, values: Any, listed: Any) -> GaussianProcess:
             )
             for start in starts
         ),
-        key=lambda found: float(found.fun),
+        key=lambda fit: float(fit.fun),
     )
     weights, scale, noise = _parameters(best.x)
     return GaussianProcess(points, values, listed, weights, scale, noise)
