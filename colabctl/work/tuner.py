@@ -86,7 +86,7 @@ class Tuner:
         elif self._plan.method == "optuna":
             from colabctl.search.learn.samplers import check_libraries  # noqa: PLC0415 - as above
 
-            check_libraries(self._plan.sampler or _DEFAULT_SAMPLER)
+            check_libraries(self._plan.sampler or _DEFAULT_SAMPLER, objective=True)
         if self.stops_early:
             self._stopper(0, 0)
 

@@ -24,7 +24,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
 
@@ -88,17 +87,14 @@ def search(asked: argparse.Namespace, found: Found) -> str:
         return "Optuna is not installed."
     import optuna  # noqa: PLC0415 - a peer, which may be missing
 
-    from tests.bench.regret import PROBLEMS, TRIALS, rows  # noqa: PLC0415 - needs Optuna
+    from tests.bench import regret  # noqa: PLC0415 - needs Optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     seeds, lines = (3 if asked.quick else 20), []
-    for problem in PROBLEMS:
+    for problem in regret.PROBLEMS:
         _say(f"search on {problem.name}")
-        regrets = {title: median(found) for title, found, _ in rows(problem, seeds, "tpe")}
-        lines.append((problem.name, *(f"{regret:.4f}" for regret in regrets.values())))
-        headings = ("regret, smaller is better", *(f"{title}:" for title in regrets))
-    note = f"Median of {seeds} seeds of the best of {TRIALS} trials less the known minimum."
-    return f"{page.markdown(headings, lines)}\n\n{note}"
+        lines += [row.cells for row in regret.rows(problem, seeds, "auto")]
+    return page.regrets(lines, f"{seeds} seeds")
 
 
 def tables(asked: argparse.Namespace, found: Found) -> str:

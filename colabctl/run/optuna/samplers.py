@@ -43,7 +43,7 @@ def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSamp
     for an unknown name, and if a library is missing.
     """
     try:
-        check_libraries(name)
+        check_libraries(name, objective=True)
     except UserError as missing:
         raise TaskError(str(missing)) from None
     match name:

@@ -346,7 +346,7 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         top.problem("sampler", f"{sampler} searches for one metric; use tpe or nsga2")
     is_bayes = top.content.get("method") == "bayes"  # W&B's Optuna for method: custom is TPE
     default: SamplerName = "auto" if is_bayes else "tpe"
-    missing = libraries.missing(sampler or default)
+    missing = libraries.missing(sampler or default, objective=method == "optuna")
     if missing:
         subject = "sampler" if sampler else "method"
         top.note(

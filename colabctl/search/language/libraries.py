@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-_LIBRARIES = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}
+_LIBRARIES = {"gp": ("scipy",), "cmaes": ("cmaes",), "qmc": ("scipy",)}
+_OF_OBJECTIVES = {"gp": ("torch",)}  # of Optuna objectives only, whose sampler is Optuna's own
 _IN_EXTRA = ("optuna", "cmaes", "scipy")  # of the extra `bayes` in pyproject.toml
 
 
-def missing(sampler: str) -> list[str]:
-    """Return the libraries of a sampler that are not installed."""
-    names = ("optuna", *_LIBRARIES.get(sampler, ()))
+def missing(sampler: str, *, objective: bool = False) -> list[str]:
+    """Return the libraries of a sampler, perhaps of an Optuna objective, that are not installed."""
+    more = _OF_OBJECTIVES.get(sampler, ()) if objective else ()
+    names = ("optuna", *more, *_LIBRARIES.get(sampler, ()))
     return [name for name in names if find_spec(name) is None]
 
 

@@ -1,11 +1,9 @@
-"""Which of Optuna's samplers proposes under `sampler: auto`: a Gaussian process or TPE.
+"""Which sampler proposes under `sampler: auto`: a Gaussian process or Optuna's TPE.
 
 A Gaussian process finds better points than TPE in short searches of few numbers, as in Optuna's
-AutoSampler. But its proposals take longer, the more so with more trials, and it needs torch, which
-takes seconds to import. Colab's image has torch.
+AutoSampler. But its proposals take longer, the more so with more trials, and it needs SciPy.
 """
 
-import importlib
 from collections import deque
 from importlib.util import find_spec
 from statistics import median
@@ -63,7 +61,7 @@ class Choice:
 
 
 def fits(level: Level) -> bool:
-    """Whether a Gaussian process can search a space here: torch is there, and the space is small.
+    """Whether a Gaussian process can search a space here: SciPy is there, and the space is small.
 
     A space with choices is not: a Gaussian process would search each level without the others.
     """
@@ -71,9 +69,4 @@ def fits(level: Level) -> bool:
     if any(dimension.branches for dimension in dimensions):
         return False
     numbers = [d for d in dimensions if not isinstance(d.axis, Listed) or d.axis.ordered]
-    return bool(numbers) and len(numbers) <= MOST_NUMBERS and find_spec("torch") is not None
-
-
-def import_torch() -> None:
-    """Import torch now; a proposal would import it while others wait for the claims' lock."""
-    importlib.import_module("torch")
+    return bool(numbers) and len(numbers) <= MOST_NUMBERS and find_spec("scipy") is not None

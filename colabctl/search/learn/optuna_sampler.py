@@ -1,17 +1,16 @@
-"""Optuna's TPE and Gaussian processes as samplers; import this only where Optuna is installed."""
+"""Optuna's TPE and a Gaussian process as samplers; import this only where Optuna is installed."""
 
-import copy
+import importlib
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from colabctl.search.language.metric import Goal
-from colabctl.search.learn.auto import Choice, Kind, Learner, import_torch
-from colabctl.search.learn.axes import Dimension, Level, Listed, Real
-from colabctl.search.learn.believer import believed
+from colabctl.search.learn.auto import Choice, Kind, Learner
+from colabctl.search.learn.axes import Dimension, Level, Listed
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.nsga2 import NSGAII
 from colabctl.search.learn.optuna_bridge import frozen, quiet
@@ -69,6 +68,7 @@ class OptunaSampler:
     ) -> None:
         self._draws, self._level = draws, level
         self._several = len(goals) > 1
+        self._sign = -1.0 if goals[0] == "maximize" else 1.0
         self._choice = Choice(level, kind, several=self._several)
         self._clock = clock
         self.proposed_by = "random"
@@ -81,7 +81,8 @@ class OptunaSampler:
     def prepare(self, trials: Trials) -> None:
         """See Sampler."""
         if self._choice.of(trials) == "gp":
-            import_torch()
+            # A proposal would import SciPy while others wait for the claims' lock.
+            importlib.import_module("colabctl.search.learn.acquisition")
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
@@ -146,10 +147,10 @@ class OptunaSampler:
         draw: int,
         learner: Learner,
     ) -> dict[Path, float]:
-        weight = 1
         if learner == "gp":
-            trials = _with_beliefs(searched, trials)
-        elif learner == "tpe" and not self._several:  # of several metrics, a copy adds nothing
+            return self._ask_process(searched, trials, draw)
+        weight = 1
+        if learner == "tpe" and not self._several:  # of several metrics, a copy adds nothing
             weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
         self._storage.trials = trials * weight
         sampler = _sampler(learner, self._draws.seed(draw, searched[0].name))
@@ -159,40 +160,45 @@ class OptunaSampler:
         values = sampler.sample_relative(study, trial, distributions)
         return {d.path: d.axis.share(values[d.name]) for d in searched if d.name in values}
 
+    def _ask_process(
+        self, searched: tuple[Dimension, ...], trials: list[FrozenTrial], draw: int
+    ) -> dict[Path, float]:
+        """Ask a Gaussian process; a trial that runs elsewhere has no value yet."""
+        from colabctl.search.learn.acquisition import Box, proposed  # noqa: PLC0415 - needs SciPy
 
-def _with_beliefs(searched: tuple[Dimension, ...], trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Return trials of which those that run have a value that a model predicts."""
-    done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    running = [trial for trial in trials if trial.state == TrialState.RUNNING]
-    if not running:
-        return done
+        axes = [each.axis for each in searched]
+        counts = [len(axis.shares) if isinstance(axis, Listed) else None for axis in axes]
+        listed = [isinstance(axis, Listed) and not axis.ordered for axis in axes]
+        scales = [
+            1 if count is None or each else count - 1
+            for count, each in zip(counts, listed, strict=True)
+        ]
 
-    def point(trial: FrozenTrial) -> list[float]:
-        return [trial.params[d.name] / scale for d, scale in zip(searched, scales, strict=True)]
+        def points(state: TrialState) -> list[list[float]]:
+            return [
+                [trial.params[d.name] / scale for d, scale in zip(searched, scales, strict=True)]
+                for trial in trials
+                if trial.state == state
+            ]
 
-    ordered = [isinstance(d.axis, Real) or d.axis.ordered for d in searched]
-    scales = [
-        len(d.axis.shares) - 1 if isinstance(d.axis, Listed) and d.axis.ordered else 1
-        for d in searched
-    ]
-    values = believed(
-        [point(trial) for trial in done],
-        [trial.value or 0.0 for trial in done],
-        [point(trial) for trial in running],
-        [not each for each in ordered],
-    )
-    return done + [_done(trial, value) for trial, value in zip(running, values, strict=True)]
-
-
-def _done(trial: FrozenTrial, value: float) -> FrozenTrial:
-    done = copy.copy(trial)
-    done.state, done.value, done.datetime_complete = TrialState.COMPLETE, value, done.datetime_start
-    return done
+        point = proposed(
+            Box(counts, listed),
+            points(TrialState.COMPLETE),
+            [
+                self._sign * trial.values[0]
+                for trial in trials
+                if trial.state == TrialState.COMPLETE
+            ],
+            points(TrialState.RUNNING),
+            self._draws.seed(draw, searched[0].name),
+        )
+        return {
+            d.path: d.axis.share(share if count is None else round(share * scale))
+            for d, share, count, scale in zip(searched, point, counts, scales, strict=True)
+        }
 
 
 def _sampler(learner: Learner, seed: int) -> BaseSampler:
-    if learner == "gp":
-        return GPSampler(n_startup_trials=0, seed=seed)
     if learner == "nsga2":
         return NSGAII(seed)
     return TPESampler(

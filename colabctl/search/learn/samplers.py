@@ -1,4 +1,4 @@
-"""The samplers, which propose parameters of deferred tasks: TPE and GP by Optuna, CMA-ES, Sobol.
+"""The samplers, which propose parameters of deferred tasks: TPE by Optuna, GP, CMA-ES, Sobol.
 
 A proposal depends only on the sweep's seed, the values of the cell, the number of the trial, and
 the known trials. So nothing is lost with a worker, two machines that claim one task with the same
@@ -71,9 +71,9 @@ def sampler(
     return OptunaSampler(draws, level, goals, _KINDS.get(name, "tpe"))
 
 
-def check_libraries(name: str) -> None:
-    """Raise UserError if a library that a sampler needs is not installed."""
-    lacking = libraries.missing(name)
+def check_libraries(name: str, *, objective: bool = False) -> None:
+    """Raise UserError if a library that a sampler, perhaps of an objective, needs is missing."""
+    lacking = libraries.missing(name, objective=objective)
     if lacking:
         raise UserError(
             f"sampler: {name} needs {', '.join(lacking)}; run: {libraries.command(lacking)}"

@@ -26,6 +26,15 @@ def speed(results: Iterable[Measured]) -> str:
     return markdown(headings, map(_row, results))
 
 
+def regrets(rows: Iterable[Sequence[str]], seeds: str) -> str:
+    """Return the table of the search; the rows are those of tests.bench.regret."""
+    from tests.bench.regret import HEADINGS, TRIALS  # noqa: PLC0415 - needs Optuna
+
+    headings = (HEADINGS[0], *(f"{heading}:" for heading in HEADINGS[1:-1]), HEADINGS[-1])
+    note = f"Median of {seeds} of the best of {TRIALS} trials less the known minimum; smaller is better."
+    return f"{markdown(headings, rows)}\n\n{note}"
+
+
 def _row(result: Measured) -> tuple[str, ...]:
     others = (
         f"{peer} {_time(result.seconds[peer])}"

@@ -237,10 +237,11 @@ def test_a_library_that_a_sampler_lacks_is_named_with_its_installation(
 ) -> None:
     monkeypatch.setattr(libraries, "find_spec", lambda name: None)
     (note,) = read(BAYES + "sampler: gp\n", "b.yaml").notes
-    assert note.startswith(
-        "sampler: gp needs optuna, torch, scipy on each worker, and this machine "
-    )
-    assert note.endswith("lacks them; run: pip install optuna torch scipy")
+    assert note.startswith("sampler: gp needs optuna, scipy on each worker, and this machine lacks")
+    assert note.endswith("pip install optuna scipy (or install colabctl with the extra bayes)")
+    study = "method: optuna\nprogram: a.py:f\nsampler: gp\n"
+    (note,) = read(study, "o.yaml").notes
+    assert note.endswith("run: pip install optuna torch scipy")
     (note,) = read(BAYES, "b.yaml").notes
     assert note.startswith("method: bayes needs optuna on each worker, and this machine lacks it")
     assert note.endswith("pip install optuna (or install colabctl with the extra bayes)")

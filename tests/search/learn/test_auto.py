@@ -1,6 +1,5 @@
 """The default sampler is a Gaussian process where that is worth its time, else TPE."""
 
-import importlib.machinery
 from typing import Any
 
 import pytest
@@ -9,11 +8,11 @@ from colabctl.search import Space, expand, read
 from colabctl.search.learn import auto
 from colabctl.search.learn.auto import MOST_NUMBERS, MOST_TRIALS, Choice
 from colabctl.search.learn.axes import level_of
-from colabctl.search.learn.believer import believed
 from colabctl.search.learn.samplers import sampler
 from colabctl.search.learn.trials import Trial
 
 pytest.importorskip("optuna")
+pytest.importorskip("scipy")
 
 TWO = {"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}}
 
@@ -29,19 +28,10 @@ def done(count: int, seconds: float) -> dict[int, Trial]:
     }
 
 
-@pytest.fixture
-def with_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this machine have torch, which is never imported here."""
-    spec = importlib.machinery.ModuleSpec("torch", None)
-    monkeypatch.setattr(auto, "find_spec", lambda _: spec)
-
-
-@pytest.mark.usefixtures("with_torch")
 def test_long_tasks_in_a_small_space_have_a_gaussian_process() -> None:
     assert Choice(level_of(space_of(TWO)), "auto").of(done(20, seconds=60)) == "gp"
 
 
-@pytest.mark.usefixtures("with_torch")
 @pytest.mark.parametrize(
     ("parameters", "count"),
     [
@@ -56,18 +46,16 @@ def test_else_it_is_tpe(parameters: dict[str, Any], count: int) -> None:
     assert Choice(level_of(space_of(parameters)), "auto").of(done(count, seconds=60)) == "tpe"
 
 
-@pytest.mark.usefixtures("with_torch")
 def test_several_metrics_are_searched_by_tpe() -> None:
     choice = Choice(level_of(space_of(TWO)), "auto", several=True)
     assert choice.of(done(20, seconds=60)) == "tpe"
 
 
-def test_without_torch_it_is_tpe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scipy_it_is_tpe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "find_spec", lambda _: None)
     assert Choice(level_of(space_of(TWO)), "auto").of(done(20, seconds=60)) == "tpe"
 
 
-@pytest.mark.usefixtures("with_torch")
 def test_a_gaussian_process_proposes_only_where_it_takes_at_most_a_twentieth_of_a_task() -> None:
     choice = Choice(level_of(space_of(TWO)), "auto")
     assert choice.of({}) == "tpe"  # nothing is known of the tasks
@@ -83,7 +71,6 @@ def test_a_gaussian_process_proposes_only_where_it_takes_at_most_a_twentieth_of_
     assert choice.of(done(20, seconds=61)) == "gp"
 
 
-@pytest.mark.usefixtures("with_torch")
 def test_a_sampler_that_was_named_is_taken_whatever_it_costs() -> None:
     assert Choice(level_of(space_of(TWO)), "gp").of(done(400, seconds=0.1)) == "gp"
     assert Choice(level_of(space_of(TWO)), "tpe").of(done(20, seconds=60)) == "tpe"
@@ -98,18 +85,8 @@ def test_short_tasks_are_proposed_by_tpe_and_the_first_ones_at_random() -> None:
 
 
 def test_long_tasks_are_proposed_by_a_real_gaussian_process() -> None:
-    pytest.importorskip("torch", reason="PyTorch is large, and nothing else needs it")
     proposer = sampler("auto", space_of(TWO), "minimize", 0, {})
     trials = done(20, seconds=600)
     proposer.prepare(trials)
     assert abs(proposer.propose(20, trials)["x"] - 0.4) < 0.25
     assert proposer.proposed_by == "gp"
-
-
-def test_a_running_trial_is_believed_to_be_as_good_as_those_around_it() -> None:
-    points = [[n / 10, 0] for n in range(11)]
-    values = [abs(n / 10 - 0.5) for n in range(11)]
-    best, worst = believed(points, values, [[0.52, 0], [0.02, 0]], [False, True])
-    assert best < 0.15
-    assert worst > 0.35
-    assert believed(points, [float("inf")] * 11, [[0.5, 0]], [False, True]) == [float("inf")]

@@ -189,7 +189,6 @@ def test_an_unknown_sampler_is_refused() -> None:
 
 
 def test_gp_proposes_as_well() -> None:
-    pytest.importorskip("torch", reason="PyTorch is large, and nothing else needs it")
     space = space_of({"x": {"min": 0.0, "max": 1.0}})
     trials = {n: Trial("done", {"x": n / 10}, (n / 10 - 0.33) ** 2) for n in range(10)}
     assert abs(sampler("gp", space, "minimize", 0, {}).propose(30, trials)["x"] - 0.33) < 0.1
