@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, count
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from colabctl.conditions.meaning import ABSENT
@@ -146,7 +147,7 @@ def axis_of(distribution: Distribution) -> Axis:
         case Constant(value):
             return Listed.of([value], [0.5])
         case Categorical(values):
-            return Listed.of(values, [(i + 0.5) / len(values) for i in range(len(values))])
+            return _listed([(v, (i + 0.5) / len(values)) for i, v in enumerate(values)])
         case WeightedCategorical(values, probabilities):
             ends = accumulate(probabilities)
             drawn = [
@@ -154,7 +155,7 @@ def axis_of(distribution: Distribution) -> Axis:
                 for value, probability, end in zip(values, probabilities, ends, strict=True)
                 if probability > 0
             ]
-            return Listed.of([value for value, _ in drawn], [share for _, share in drawn])
+            return _listed(drawn)
         case IntUniform() | Quantized(Uniform()):
             points = distribution.support()
             if points is None or points.size > MOST_LISTED:
@@ -166,6 +167,19 @@ def axis_of(distribution: Distribution) -> Axis:
         case Continuous() | Quantized():
             return Real(distribution)
     raise TypeError(f"no axis for {distribution}")
+
+
+def _listed(items: list[tuple[Any, float]]) -> Listed:
+    """Return the axis of values, each with a uniform number that gives it.
+
+    Numbers are put in order: a list such as [16, 32, 64] is a range of which only some points are
+    wanted. Two values say nothing about a third one, so their order does not matter.
+    """
+    are_numbers = all(type(value) in (int, float) for value, _ in items)
+    ordered = are_numbers and len({value for value, _ in items}) > 2
+    if ordered:
+        items = sorted(items, key=itemgetter(0))
+    return Listed.of([value for value, _ in items], [share for _, share in items], ordered=ordered)
 
 
 def clamped(share: float) -> float:
