@@ -1,6 +1,5 @@
 """Says when a sweep ends before all its tasks have run: its budget, and its patience."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,8 @@ class Patience:
     min_delta: float = 0.0
 
 
+MOST = 1e12  # larger numbers limit nothing; 1e12 seconds are 30,000 years
+
 NO_BUDGET = Budget()
 
 
@@ -48,7 +49,9 @@ def decode_budget(value: Mapping[str, Any] | None) -> Budget:
             return NO_BUDGET
         case dict() if value and value.keys() <= {"tasks", "time"}:
             tasks, time = value.get("tasks"), value.get("time")
-            if (tasks is None or _is_count(tasks)) and (time is None or _is_size(time, least=1e-9)):
+            if (tasks is None or _is_count(tasks)) and (
+                time is None or (_is_size(time) and time > 0)
+            ):
                 return Budget(tasks, time)
     raise ValueError(f"budget is {value!r:.60}")
 
@@ -64,8 +67,8 @@ def decode_patience(value: Mapping[str, Any] | None) -> Patience | None:
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
+    return type(value) is int and 0 < value <= MOST
 
 
-def _is_size(value: object, least: float = 0.0) -> bool:
-    return type(value) in (int, float) and least <= float(value) < math.inf  # type: ignore[arg-type]
+def _is_size(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= MOST

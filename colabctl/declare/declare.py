@@ -13,8 +13,7 @@ from colabctl.declare.preview import Draft, Preview, places_in, preview
 from colabctl.declare.written import LATE, existing, restore, write
 from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, cell_key, contents
-from colabctl.ledger.extensions.record import LIMITS
+from colabctl.ledger import Plan, cell_key, contents, same_limits
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.archive import write_record
 from colabctl.project.config import Config
@@ -250,13 +249,8 @@ def _only_adds(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> bool:
     except (UserError, OSError):
         return False
     total, declared = draft.expansion.total, (plan.declared or plan).total
-    more = bool(extra) or not _has_limits(plan, new)
+    more = bool(extra) or not same_limits(plan, new)
     return total > declared or (total == declared and more)
-
-
-def _has_limits(plan: Plan, new: Plan) -> bool:
-    """Whether two plans have the same budget and patience."""
-    return all(getattr(plan, key) == getattr(new, key) for key in LIMITS)
 
 
 def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> bool:
@@ -270,5 +264,5 @@ def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> boo
     has_all = all(
         cell.tasks <= tasks.get(cell_key(cell.values), 0) for cell in draft.expansion.cells
     )
-    is_same = new.code_digest == plan.code_digest and _has_limits(plan, new)
+    is_same = new.code_digest == plan.code_digest and same_limits(plan, new)
     return has_all and not extra and is_same

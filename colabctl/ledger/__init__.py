@@ -10,6 +10,7 @@ from colabctl.ledger.extensions.record import (
     extensions_in,
     latest_version,
     names_in,
+    same_limits,
     versions,
 )
 from colabctl.ledger.extensions.stretches import Stretches, stretches
@@ -95,6 +96,7 @@ __all__ = [
     "read_machine",
     "read_plan",
     "reports_of",
+    "same_limits",
     "seconds_running",
     "stretches",
     "task_name",

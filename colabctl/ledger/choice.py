@@ -48,12 +48,26 @@ def choose(
     These are the first ones, else some at random.
     Of a sweep with repeats, they are those whose turn it is; see `_in_turn`.
     """
-    want = min(want, state.room - sum(index in state.open for index in taken))
     if want <= 0 or state.order != "go":
         return []
+    # Another worker may have taken a task of an extension that this one does not know.
+    started = sum(index < state.total and index in state.open for index in taken)
+    room, begun = state.room - started, state.ends.begun
 
     def may(index: int) -> bool:
         return index not in taken and fits(index)
+
+    if room < want:  # a task that has begun is within the budget
+        again = [index for index in begun if index in state.open and may(index)]
+        new = _choose(state, max(0, room), rng, lambda index: may(index) and index not in begun)
+        return (_in_turn(state, again) + new)[:want]
+    return _choose(state, want, rng, may)
+
+
+def _choose(state: SweepState, want: int, rng: random.Random, may: Fits) -> list[int]:
+    """Return at most `want` open tasks that `may` be chosen."""
+    if want <= 0:
+        return []
 
     first = [index for index in state.first if index in state.open and may(index)]
     if first:
@@ -128,7 +142,6 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     are `here` already: others may have taken and released them meanwhile. Of the `newcomers` it
     knows only the names, and since when.
     """
-    most = min(want, state.room)
     if want <= 0 or state.order != "go":
         return []
     workers = {writer.name: writer for writer in state.live_workers(now)}
@@ -148,7 +161,8 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
         ]
 
     chosen = _in_turn(state, open_share(name))
-    chosen = sorted(chosen, key=lambda index: index not in state.first)[:most]
+    chosen = sorted(chosen, key=lambda index: index not in state.first)
+    chosen = _within(state, chosen)[:want]
     if not chosen:
         own_rate = _rate(workers.get(name))
         others = {other: open_share(other) for other in sorted(names) if other != name}
@@ -161,11 +175,21 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
             spare += share[len(share) - surplus :]
         if not spare and rng.random() >= _PATIENCE:
             spare = [index for share in others.values() for index in share]
-        chosen = rng.sample(spare, min(most, len(spare)))
+        chosen = _within(state, rng.sample(spare, min(want, len(spare))))
     alone = frozenset((name,))
     return chosen + choose_lapsed(
         state, want - len(chosen), now, rng, here, lambda index: bool(able(index, alone))
     )
+
+
+def _within(state: SweepState, tasks: list[int]) -> list[int]:
+    """Return tasks that are within the budget: those that have begun, and some that have not."""
+    room, result = state.room, list[int]()
+    for index in tasks:
+        if index in state.ends.begun or room > 0:
+            result.append(index)
+            room -= index not in state.ends.begun
+    return result
 
 
 def others_share(  # noqa: PLR0917 - as `choose_apart`

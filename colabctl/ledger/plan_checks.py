@@ -23,7 +23,7 @@ MOST_EARLIER = 100
 
 _LONGEST_NAME = 255  # characters of a folder's name
 _DIGEST = re.compile("[0-9a-f]{64}")
-_LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
+LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
 
 def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
@@ -39,7 +39,7 @@ def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
         seconds = getattr(plan, name)
         if seconds is not None and not 0 < float(seconds) < math.inf:
             raise ValueError(f"{name} is {seconds!r:.60}")
-    if not 0 <= plan.declared_at < _LATEST:
+    if not 0 <= plan.declared_at < LATEST:
         raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
     for key, folder in (("cwd", plan.cwd), *(("import_path", path) for path in plan.import_path)):
         if folder != ".":

@@ -118,8 +118,7 @@ class SweepState:
                 writer = self._writer(event.writer)
                 writer.see(event)
                 self._heard[writer.name] = writer
-                if self.latest < event.t <= limit:
-                    self.latest = event.t
+                self.latest = max(self.latest, event.t if event.t <= limit else 0.0)
                 self._take(event, line, writer, touched)
                 count += 1
         finally:  # reading may fail after some events
@@ -141,9 +140,10 @@ class SweepState:
         self.open = OpenTasks(self.total, columns.having("open"))
         self.held = {}
         for index, numbers in self.others.items():
-            task = fold(list(map(self.log.event, numbers)), self._max_retries)
+            task = fold(events := list(map(self.log.event, numbers)), self._max_retries)
             self._states[index] = task._replace(event=None)
             self.duplicates += task.duplicates
+            self.ends.note(index, task, events)
         for index in columns.having("held"):
             self.held.setdefault(str(self.tasks[index].holder), set()).add(index)
         for index in columns.finished() if self.ends.watches else ():
@@ -234,8 +234,7 @@ class SweepState:
             if kind == "cancel" and not statuses[index] and index not in self.others:
                 statuses[index], claims[index] = _CANCELLED, number
                 self.open.discard(index)
-                self.counts["open"] -= 1
-                self.counts["cancelled"] += 1
+                self.counts.update(open=-1, cancelled=1)
             else:
                 self._add_other(index, number, touched)
         if kind == "retry" and (lost := body.get("worker")) is not None:
@@ -263,11 +262,10 @@ class SweepState:
 
     def task(self, index: int) -> TaskState:
         """Return the state of a task."""
-        if index in self.others:
-            state = self._states[index]
-            number = self.columns.outcomes[index]
-            return state if number < 0 else state._replace(event=self.log.event(number))
-        return self._simple(index)
+        if index not in self.others:
+            return self._simple(index)
+        state, number = self._states[index], self.columns.outcomes[index]
+        return state if number < 0 else state._replace(event=self.log.event(number))
 
     def _simple(self, index: int) -> TaskState:
         columns = self.columns
@@ -287,6 +285,7 @@ class SweepState:
         events = list(map(self.log.event, numbers))
         old, new = self._states[index], fold(events, self._max_retries)
         self._states[index] = new._replace(event=None)
+        self.ends.note(index, new, events)
         self.duplicates += new.duplicates - old.duplicates
         columns = self.columns
         outcome = next(
@@ -355,9 +354,9 @@ class SweepState:
 
     @property
     def room(self) -> int:
-        """How many more tasks may start within the budget."""
-        started = self.outcomes + self.counts["held"]
-        return sys.maxsize if self.orders.beyond_limits else self.ends.room(started)
+        """How many more tasks may start within the budget, besides those that have begun."""
+        room = self.ends.room(self.outcomes + self.counts["held"], self.open)
+        return sys.maxsize if self.orders.beyond_limits else room
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks that are held by a writer whose lease does not cover `now`."""
@@ -369,7 +368,7 @@ class SweepState:
         if self.ends.is_nearly_spent(self, now) and not self.orders.beyond_limits:
             return 0
         lapsed = sum(not self.ends.is_parked(index) for index in self.lapsed(now))
-        return min(len(self.open), self.room) + lapsed
+        return min(len(self.open), self.room + self.ends.again(self.open)) + lapsed
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""

@@ -216,7 +216,7 @@ def progress(
         seconds = _of(columns.seconds, members)
         runs, claims = len(running[number]), held[number] - len(running[number])
         waiting = len(members) - finished - cancelled - runs - claims
-        is_over = stopped or (len(members) > 0 and state.ends.is_parked(members[0]))
+        is_over = stopped or (len(members) > 0 and task_status.has_ended(plan, state, members[0]))
         best = _best(plan, state, members)
         counted.append(
             count

@@ -32,15 +32,20 @@ def counts(plan: Plan, state: SweepState, now: float) -> Counter[str]:
         finished["running"] += running
         finished["claimed"] += len(indices) - running
         waiting -= len(indices)
-    unneeded = sum(1 for _ in _parked(state, now))
+    unneeded = sum(1 for _ in _parked(plan, state, now))
     finished["cancelled"] += unneeded
     finished[waits_as(plan, state)] += waiting - unneeded
     return finished
 
 
-def _parked(state: SweepState, now: float) -> Iterator[int]:
-    """Yield the tasks that no one runs of searches whose patience has ended."""
-    if not state.ends.parked:
+def has_ended(plan: Plan, state: SweepState, index: int) -> bool:
+    """Whether patience has ended the search of a task, which was there by then."""
+    return state.ends.is_parked(index) and not waits_beyond_end(plan, state)
+
+
+def _parked(plan: Plan, state: SweepState, now: float) -> Iterator[int]:
+    """Yield the tasks that no one runs of searches that have ended."""
+    if not state.ends.parked or waits_beyond_end(plan, state):
         return
     lapsed, statuses = set(state.lapsed(now)), state.columns.statuses
     for search in state.ends.parked:
@@ -65,7 +70,7 @@ def statuses(plan: Plan, state: SweepState, now: float) -> list[str]:
     waiting = waits_as(plan, state)
     names = [status if status in _FINISHED else waiting for status in STATUSES]
     statuses = [names[code] for code in state.columns.statuses]
-    for index in _parked(state, now):
+    for index in _parked(plan, state, now):
         statuses[index] = "cancelled"
     for name, indices in held_tasks(state, now).items():
         for rank, index in enumerate(indices):

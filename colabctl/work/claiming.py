@@ -11,7 +11,7 @@ from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.limits import Limits, Tally, why_stopped
+from colabctl.work.limits import Limits, Tally, is_current, why_stopped
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.kept_outputs import KeptOutputs
@@ -173,7 +173,7 @@ class Claimer:
 
     def should_end(self) -> bool:
         """Whether this worker should end; `tally` then says why."""
-        state, tally = self.ledger.state, self.tally
+        state, tally, own = self.ledger.state, self.tally, self._sweep.plan
         if self.retries.error is not None:
             tally.ending, tally.reason = self.retries.ending, describe(self.retries.error)
             return True
@@ -185,8 +185,8 @@ class Claimer:
             self.outbox or state.columns.any("cancelled", self._pool.tasks) or self._has_more()
         ):
             tally.ending = "finished"
-        elif (stopped := why_stopped(state, self._identity.name)) is not None:
-            tally.ending = stopped
+        elif (why := why_stopped(state, self._identity.name, own, self._extended)) is not None:
+            tally.ending = why
         elif self._room.is_short:
             tally.ending, tally.reason = "short", self._room.reason
         elif self._pool.tasks or self.outbox or self._settling:
@@ -210,9 +210,8 @@ class Claimer:
 
     def _has_open(self) -> bool:
         """Whether there are tasks that this worker may claim, with the program that it has."""
-        state, own = self.ledger.state, self._sweep.plan
-        is_same = (self._extended or own).code_digest == own.code_digest
-        return is_same and state.order == "go" and self._notes.fitting.can_claim()
+        may_claim = is_current(self._sweep.plan, self._extended) and self.ledger.state.order == "go"
+        return may_claim and self._notes.fitting.can_claim()
 
     def _has_more(self) -> Plan | None:
         self._extended = self._extended or self._sweep.extended()

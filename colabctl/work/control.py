@@ -25,10 +25,18 @@ def order(sweep: OpenSweep, member: str, kind: str) -> str:
         parts["after"] = current
     if kind == "resume" and state.finished == state.total and state.order == "go":
         return "is finished, so there is nothing to continue"
-    if kind == "resume" and (state.ended or state.ends.parked):
+    if kind == "resume" and continues_beyond(state):
         parts["beyond_end"] = True
     _write(sweep, member, kind, parts)
     return ""
+
+
+def continues_beyond(state: SweepState) -> bool:
+    """Whether a resume now continues beyond what has ended a sweep, or searches of a running one.
+
+    That of a paused sweep ends the pause, and no more.
+    """
+    return state.ended is not None or (bool(state.ends.parked) and state.order == "go")
 
 
 def _why_not_to_pause(state: SweepState) -> str:

@@ -31,14 +31,16 @@ class Fitting:
         if not self._plan.needs:
             return True
         if self._open is None or self._open[0] != state.revision:
-            self._open = state.revision, any(map(fits, state.open))
+            free = state.open if state.room > 0 else state.ends.begun
+            self._open = state.revision, any(fits(i) for i in free if i in state.open)
         lapsed = state.lapsed(self._ledger.clock.now())
         return self._open[1] or any(fits(i) for i in lapsed if not state.ends.is_parked(i))
 
     def unfit_for_good(self) -> str | None:
         """Return why this worker can claim no task, None if others may release one that fits."""
         state, fits = self._ledger.state, self._ledger.fits
-        if any(fits(index) for held in state.held.values() for index in held):
+        held = (index for indices in state.held.values() for index in indices)
+        if any(fits(index) and not state.ends.is_parked(index) for index in held):
             return None
         return self.unfit()
 

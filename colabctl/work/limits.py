@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from colabctl.ledger import SweepState
+from colabctl.ledger import Plan, SweepState, same_limits
 from colabctl.run.termination import KILL_AFTER
 
 EndReason = Literal[
@@ -32,14 +32,25 @@ EndReason = Literal[
 ]
 
 
-def why_stopped(state: SweepState, worker: str) -> EndReason | None:
-    """Return which order ends this worker, None if none does."""
+def why_stopped(
+    state: SweepState, worker: str, own: Plan | None = None, new: Plan | None = None
+) -> EndReason | None:
+    """Return which order ends this worker, None if none does.
+
+    A limit in its `own` plan does not, if an extension gave the sweep a `new` plan with another.
+    """
     writer = state.writers.get(worker)
     if writer is not None and writer.dismissed_at is not None:
         return "dismissed"
     if state.order != "stop":
         return None
-    return state.ended or "stopped"
+    is_lifted = own is not None and new is not None and not same_limits(own, new)
+    return None if is_lifted and state.ended in ("budget", "patience") else state.ended or "stopped"
+
+
+def is_current(own: Plan, new: Plan | None) -> bool:
+    """Whether a sweep still has the program, budget and patience of a worker's `own` plan."""
+    return new is None or (new.code_digest == own.code_digest and same_limits(new, own))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """A budget and patience end a sweep of real workers, loops and engines."""
 
+import os
+
 import pytest
 
-from tests.processes import Project, end_together
+from tests.processes import Project, end, end_together, until
 
 TRAIN = """
 import time
@@ -141,3 +143,102 @@ def test_a_changed_file_sets_another_budget(project: Project) -> None:
     project.run("work", "s")
     assert project.status("s")["budget"] is None
     assert project.status("s")["done"] > 30
+
+
+SLOW = """
+import pathlib, time
+def train(x):
+    time.sleep(0.2)
+    return {"loss": (x - 0.3) ** 2}
+"""
+
+
+def test_a_worker_follows_a_budget_that_changes_while_it_runs(project: Project) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 30}\n", SLOW)
+    worker = project.start("work", "s")
+    until(lambda: project.status("s")["done"] > 0)
+    (project.root / "s.yaml").write_text(RANDOM + "budget: {tasks: 12}\n")
+    assert project.run("sweep", "s.yaml", "--extend").code == 0
+    assert end(worker).code == 0
+    assert ended(project, "s") == ("budget", 12)
+
+
+def test_workers_that_know_an_extension_and_those_that_do_not_yet_share_a_sweep(
+    project: Project,
+) -> None:
+    project.declare("s", RANDOM + "budget: {tasks: 60}\n", SLOW)
+    first = [project.start("work", "s") for _ in range(2)]
+    until(lambda: project.status("s")["done"] > 0)
+    project.run("extend", "s", "--trials", "60")
+    second = [project.start("work", "s") for _ in range(2)]
+    for worker in end_together([*first, *second]):
+        assert worker.code == 0, worker.err
+    status = project.status("s")
+    assert (status["done"], status["duplicates"]) == (60, 0)
+
+
+def test_a_task_that_runs_again_is_within_the_budget_already(project: Project) -> None:
+    fails = "def train(x, task):\n    assert task.attempt > 1\n    return {'loss': x}\n"
+    project.declare("s", RANDOM + "budget: {tasks: 3}\n", fails)
+    project.run("work", "s")
+    done = project.results("s")
+    assert (len(done), {row["attempt"] for row in done}) == (3, {2})
+    discarded = done[1]["task"]
+    project.run("discard", "s", "--task", discarded, "--yes")
+    project.run("work", "s")
+    assert {row["task"] for row in project.results("s")} == {row["task"] for row in done}
+
+
+def test_the_resume_of_a_paused_sweep_keeps_its_budget_although_a_search_has_ended(
+    project: Project,
+) -> None:
+    more = "foreach: [dataset]\npatience: 4\nbudget: {tasks: 50}\n"
+    space = "parameters: {x: {min: 0.0, max: 1.0}, dataset: {values: [a, b]}}\n"
+    constant = "def train(x, dataset):\n    return {'loss': 1.0 if dataset == 'a' else x}\n"
+    text = RANDOM.replace("parameters:", "# parameters:") + space + more
+    project.declare("s", text, constant)
+    project.run("cancel", "s", "--where", "dataset = 'b'", "--yes")
+    project.run("work", "s")
+    project.run("retry", "s", "--cancelled")
+    project.run("pause", "s")
+    project.run("resume", "s")
+    project.run("work", "s")
+    assert ended(project, "s")[1] <= 50
+
+
+NEEDS = """
+method: grid
+metric: {name: loss, goal: minimize}
+program: train.py:train
+foreach: [m]
+needs: [{where: "m = 'b'", gpu: 1}]
+parameters: {m: {values: [a, b]}, x: {values: [1, 2, 3, 4, 5, 6, 7, 8]}}
+"""
+
+
+def test_a_worker_ends_when_a_dead_one_holds_the_last_task_of_the_budget_that_needs_more(
+    project: Project,
+) -> None:
+    hangs = """
+import pathlib, time
+def train(x, m):
+    pathlib.Path(f"started-{m}").touch()
+    time.sleep(600 if m == "b" else 0)
+    return {"loss": x}
+"""
+    project.write("bin/nvidia-smi", "#!/bin/sh\necho '0, GPU-0, Tesla T4, 15360, 550.54'\n").chmod(
+        0o755
+    )
+    config = project.root / "colabctl.yaml"
+    config.write_text(config.read_text() + "\nlease: 3s\nheartbeat: 1s\n")
+    project.declare("s", NEEDS + "budget: {tasks: 3}\n", hangs)
+    project.run("cancel", "s", "--where", "m = 'a'", "--yes")
+    path = f"{project.root / 'bin'}:{os.environ['PATH']}"
+    dead = project.start("work", "s", PATH=path)
+    until((project.root / "started-b").exists)
+    dead.kill()
+    project.run("retry", "s", "--cancelled")
+    until(lambda: not any(each["state"] == "running" for each in project.status("s")["workers"]))
+    worked = project.run("work", "s", CUDA_VISIBLE_DEVICES="")
+    assert "ran 2 tasks" in worked.err
+    assert "no task that is left fits this machine" in worked.err

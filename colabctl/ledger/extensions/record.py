@@ -18,7 +18,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger.plan import NOT_IN_FILE, Plan
-from colabctl.ledger.plan_checks import MOST_TASKS, check_plan
+from colabctl.ledger.plan_checks import LATEST, MOST_TASKS, check_plan
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.records import damaged, read_record
 
@@ -124,9 +124,20 @@ def read_extension(file: Path) -> Extension:
             dict(map(_version_key, dict(record["version"]).items())),
             dict(map(_limit, dict(record.get("limits", {})).items())),
         )
+        _check(extension)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(file, error) from None
     return extension
+
+
+def _check(extension: Extension) -> None:
+    """Raise ValueError for an extension that no one could have written."""
+    if not 0 <= extension.at < LATEST:
+        raise ValueError(f"at is {extension.at!r:.60}")
+    if extension.version and extension.version.keys() != set(VERSION_KEYS):
+        raise ValueError("version has not all keys of a program")
+    if not all(path for path, _ in extension.values):
+        raise ValueError("values has a parameter without a name")
 
 
 def _version_key(item: tuple[str, Any]) -> tuple[str, Any]:
@@ -234,7 +245,7 @@ def _fits(plan: Plan, extension: Extension) -> bool:
     try:
         check_plan(extension.plan(plan), NOT_IN_FILE)
         check_plan(replace(plan, **extension.version, **extension.limits), NOT_IN_FILE)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return len(extension.task_digests) == extension.plan(plan).files
 
@@ -284,6 +295,11 @@ def _at_most(plan: Plan, extensions: Sequence[Extension]) -> list[Extension]:
             break
         result.append(each)
     return result
+
+
+def same_limits(plan: Plan, other: Plan) -> bool:
+    """Whether two plans have the same budget and patience."""
+    return all(getattr(plan, key) == getattr(other, key) for key in LIMITS)
 
 
 def cells_of(plan: Plan) -> Sequence[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.checks import LaterTaskError, check
 from colabctl.ledger.journals.events import LONGEST_LINE, parse
 from colabctl.ledger.journals.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import MissingError, fault_of, naming
@@ -198,9 +198,12 @@ class AppendedJournals:
             cursor.lines += 1
             cursor.offset += len(line) + 1
             try:
-                event = check(body, writer, self.total)
+                event = check(body, writer, self.total, partial=True)
                 if event.n < cursor.next:
                     raise ValueError(f"event {event.n} is repeated")
+            except LaterTaskError as error:  # this process has not seen an extension yet
+                cursor.next = max(cursor.next, error.n + 1)
+                continue
             except ValueError as error:
                 self._damage.append(Damage(cursor.file, cursor.lines, str(error)))
                 if self._damage.count(cursor.file) >= MOST_DAMAGE:

@@ -24,15 +24,23 @@ _DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
 
 
 class LaterTaskError(ValueError):
-    """An event names a task that an extension may have added, which did not arrive here yet."""
+    """An event names a task that an extension may have added, which did not arrive here yet.
+
+    Attributes:
+        n: the number of the event.
+
+    """
+
+    n = -1
 
 
-def check(body: Any, writer: str, total: int) -> Event:
+def check(body: Any, writer: str, total: int, *, partial: bool = False) -> Event:
     """Return the event in a parsed line of `writer`'s journal, for a sweep of `total` tasks.
 
     Raises LaterTaskError for a task beyond these, and ValueError for anything else but a complete
-    event of a known kind. Others can write to the
-    folder, so every part that readers rely on is checked here.
+    event of a known kind. A `partial` event, about known tasks and such, is returned without
+    those: a worker that does not know an extension yet must see which tasks of its own others
+    claim. Others can write to the folder, so every part that readers rely on is checked here.
     """
     if type(body) is not dict:
         raise ValueError(str(body) if isinstance(body, Exception) else "not an object")
@@ -43,6 +51,22 @@ def check(body: Any, writer: str, total: int) -> Event:
         raise ValueError("n is not a number")
     if type(t) not in (float, int) or not EARLIEST <= t <= LATEST:
         raise ValueError("t is not a time")
+    if partial and kind in BATCH_KINDS:
+        _leave_out_later(body, total)
+    try:
+        _check_kind(kind, n, body, total)
+    except LaterTaskError as error:
+        error.n = n
+        raise
+    if "after" in body:
+        _check_after(body["after"])
+    if "member" in body and kind != "start":
+        member = body["member"]
+        body["member"] = _one_line(member) if type(member) is str else ""
+    return Event(t, writer, n, kind, body)
+
+
+def _check_kind(kind: Any, n: int, body: dict[str, Any], total: int) -> None:
     if kind in TASK_KINDS:
         _check_task(kind, body, total)
     elif kind in BATCH_KINDS:
@@ -53,12 +77,21 @@ def check(body: Any, writer: str, total: int) -> Event:
         _CHECKS[kind](body, total)
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}, perhaps of a later version")
-    if "after" in body:
-        _check_after(body["after"])
-    if "member" in body and kind != "start":
-        member = body["member"]
-        body["member"] = _one_line(member) if type(member) is str else ""
-    return Event(t, writer, n, kind, body)
+
+
+def _leave_out_later(body: dict[str, Any], total: int) -> None:
+    """Leave out tasks beyond `total` of an event that is about others too."""
+    tasks = body.get("tasks")
+    if type(tasks) is not list:
+        return
+    indices = [each[0] if type(each) is list and each else each for each in tasks]
+    own = [
+        each
+        for each, index in zip(tasks, indices, strict=True)
+        if type(index) is not int or not total <= index < MOST_TASKS
+    ]
+    if own and len(own) < len(tasks):
+        body["tasks"] = own
 
 
 def _check_index(index: Any, total: int) -> None:

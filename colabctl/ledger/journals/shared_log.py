@@ -261,7 +261,7 @@ def _entry(
     fault = ""
     for body, line in arrived:
         try:
-            event = check(body, writer, total)
+            event = check(body, writer, total, partial=True)
             if reads and event.n <= reads[-1][0].n:
                 raise ValueError(f"event {event.n} is not in its place")
             reads.append((event, line))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from colabctl.budget import NO_BUDGET, Budget, Patience, decode_budget, decode_patience
 from colabctl.ledger.extensions.stretches import Stretches, stretches
+from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.open_tasks import OpenTasks
-from colabctl.ledger.task_state import STATUSES
+from colabctl.ledger.task_state import STATUSES, TaskState
 
 if TYPE_CHECKING:
     from colabctl.ledger.sweep_state import SweepState
@@ -106,6 +107,7 @@ class Ends:
     Attributes:
         reached: the first tasks of configurations that reach the target.
         spent: milliseconds that all attempts took that ended; whole ones, so that sums are equal.
+        begun: the tasks that are open although they ran before; the budget covers them already.
         parked: the searches whose patience has ended; their tasks are not open any more.
         watches: whether the outcomes of tasks matter.
 
@@ -115,6 +117,7 @@ class Ends:
         self.rules = rules
         self.reached: set[int] = set()
         self.spent = 0
+        self.begun: set[int] = set()
         self.parked: set[int] = set()
         self.watches = rules.reaches is not None or rules.patience is not None
         self._repeats, self._columns, self._log = repeats, columns, log
@@ -162,10 +165,19 @@ class Ends:
         time = self.rules.budget.time
         return time is not None and self.spent + 1000 * seconds_running(state, now) >= 1000 * time
 
-    def room(self, started: int) -> int:
+    def room(self, started: int, free: OpenTasks) -> int:
         """Return how many more tasks may start, after this number that run or ran."""
         tasks = self.rules.budget.tasks
-        return sys.maxsize if tasks is None else max(0, tasks - started)
+        return sys.maxsize if tasks is None else max(0, tasks - started - self.again(free))
+
+    def note(self, index: int, task: TaskState, events: Iterable[Event]) -> None:
+        """Note the state of a task, and all its events."""
+        ran = task.status == "open" and any(event.kind in OUTCOME_KINDS for event in events)
+        (self.begun.add if ran else self.begun.discard)(index)
+
+    def again(self, free: OpenTasks) -> int:
+        """Return how many of the open tasks ran before."""
+        return sum(index in free for index in self.begun)
 
     def search_of(self, index: int) -> int:
         """Return the number of the search, or cell, that a task belongs to."""

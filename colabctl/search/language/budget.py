@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from colabctl.budget import Budget, Patience
+from colabctl.budget import MOST, Budget, Patience
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.search.language.fields import Fields, not_whole
@@ -32,7 +32,16 @@ def read_budget(top: Fields) -> Budget | None:
     fields.look_for_unknown(("tasks", "time"), synonyms=_SYNONYMS)
     if all(each is None for each in value.values()):
         top.problem("budget", "has no limit; write it as in {time: 20h, tasks: 500}")
-    return Budget(fields.whole("tasks", least=1), duration(fields, "time"))
+    return Budget(_limited(fields, "tasks"), _limited(fields, "time"))
+
+
+def _limited(fields: Fields, key: str) -> Any:
+    """Return a part of a budget; record a problem with one that is none, or limits nothing."""
+    value = fields.whole(key, least=1) if key == "tasks" else duration(fields, key)
+    if value is not None and value > MOST:
+        fields.problem(key, f"is {value:,.4g}, which limits nothing; leave it out")
+        return None
+    return value
 
 
 def _meant(value: Any) -> str:
@@ -81,7 +90,7 @@ def read_patience(top: Fields) -> Patience | None:
     if not fields.has("trials"):
         top.problem("patience", "has no trials:; write it as in {trials: 50, min_delta: 0.001}")
     trials, delta = fields.whole("trials", least=1), fields.number("min_delta") or 0.0
-    if not 0.0 <= delta < float("inf"):
+    if not 0.0 <= delta <= MOST:
         fields.problem("min_delta", f"must be a number from 0, not {shown(delta)}")
         delta = 0.0
     return Patience(trials, delta) if trials else None
