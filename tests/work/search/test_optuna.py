@@ -225,7 +225,7 @@ def test_a_function_gets_the_chosen_parameters_by_name(project: Project) -> None
     ("change", "message"),
     [
         (("suggest,", "sugest,"), "scheduler: space.py has no function sugest; did you mean suggest?"),
-        (("space.py", "spaec.py"), "spaec.py does not exist in"),
+        (("space.py", "spaec.py"), "custom.yaml:6:37: scheduler.source: spaec.py does not exist in"),
         (("search_space: suggest", "search_space: study"), None),
     ],
 )  # fmt: skip
