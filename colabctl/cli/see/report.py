@@ -46,8 +46,8 @@ def report(
     layout, _ = open_project(root)
     if output is not None:
         check_name(output)
-    opened = (OpenSweep.named(layout, name) for name in sweeps)
-    by_name = {each.plan.sweep: each for each in opened}
+    every = (OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps))
+    by_name = {each.plan.sweep: each for each in every}
     open_sweeps = list(by_name.values())
     file = output or usual_file(list(by_name))
     check_inside(file, layout.root)

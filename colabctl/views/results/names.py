@@ -23,7 +23,7 @@ class Column:
 
     Attributes:
         title: the name, or such as `params.x` where another column has that name.
-        kind: params, metrics or attributes, or given for both of a name that a scheduler's function
+        kind: params, metrics, attributes, or inputs for both of a name that a scheduler's function
             suggests for some tasks and returns for others; "" for one that every result has.
         name: the name of the value there; dots lead into nested maps.
 
@@ -155,7 +155,7 @@ class Names:
             return by_title[name]
         same = [column for column in columns if column.name == name]
         if self._is_scheduled and {column.kind for column in same} == {"params", "attributes"}:
-            return Column(name, "given", name)
+            return Column(name, "inputs", name)
         if len(same) > 1:
             kinds = " and ".join(_KINDS[column.kind] for column in same)
             choices = " or ".join(f"{column.kind}.{name}" for column in same)

@@ -67,7 +67,7 @@ class Result:
     version: int | None = None
 
     @property
-    def given(self) -> dict[str, Any]:
+    def inputs(self) -> dict[str, Any]:
         """The parameters, and the attributes of other names.
 
         With a scheduler, they are what its function suggested, and what else it returned.

@@ -70,6 +70,10 @@ def test_the_page_of_a_sweep_with_a_title_has_the_name_of_its_folder(
     )
     said = say("report", "Exp1: Roots", "Exp1-Roots")
     assert (said.code, said.out) == (0, "Exp1-Roots.html\n")
+    refused(
+        say("results", "Exp1: Roots", "--format", "parquet"),
+        "give an output file: -o Exp1-Roots.parquet",
+    )
 
 
 def test_the_name_of_a_page_of_many_sweeps_is_cut() -> None:
