@@ -72,6 +72,8 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
     if is_file and "/" in name:
         raise UserError(declare_it)
     name = _by_title(layout, name)
+    if safe_name(name) != normalize("NFC", name) and (near := _nearest(layout, name)):
+        raise UserError(f"sweep {name!r} does not exist; did you mean {near}?")
     wanted = layout.sweep(name)
     check_links(layout.root, wanted)
     layouts = namesakes(layout, name)
@@ -98,9 +100,17 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
         raise UserError(
             f"sweep {name!r} does not exist; no sweeps yet: declare one with colabctl sweep FILE"
         )
-    near = nearest(name, names)
+    near = _nearest(layout, name)
     hint = f"did you mean {near}?" if near else f"the sweeps are {', '.join(names)}"
     raise UserError(f"sweep {name!r} does not exist; {hint}")
+
+
+def _nearest(layout: Layout, name: str) -> str | None:
+    """Return the most similar name or title of a sweep in use, in quotes if a shell needs them."""
+    sweeps = sweeps_in_use(layout)
+    titles = (plan.title for each in sweeps if (plan := plan_if_readable(each)) and plan.title)
+    near = nearest(name, (each.name for each in sweeps)) or nearest(name, titles)
+    return shlex.quote(near) if near else None
 
 
 def _by_title(layout: Layout, title: str) -> str:
@@ -230,9 +240,7 @@ def settle(
     def order(each: Held) -> tuple[bool, float, str, str, bool, str]:
         plan, digest, folder = each.plan, each.plan.run_digest, each.folder.name
         replaced = digest in archive and archive[digest].replaced_by != ""
-        return (
-            replaced, plan.declared_at, plan.declared_by, digest, folder != declared, folder
-        )  # fmt: skip
+        return replaced, plan.declared_at, plan.declared_by, digest, folder != declared, folder
 
     groups: dict[str, list[Held]] = {}
     for each in sorted(held, key=order):
@@ -241,9 +249,9 @@ def settle(
     for digest, (first, *rest) in groups.items():
         record = archive.get(digest)
         replaced = record is not None and record.replaced_by != ""
-        own = {each.folder.name for each in (first, *rest)}
-        others = set(taken) - own
-        name = _name_with(digest, declared, others) if sweeps or replaced else declared
+        others = set(taken) - {each.folder.name for each in (first, *rest)}
+        names = names_apart(declared, digest) if sweeps or replaced else [declared]
+        name = next((each for each in names if each not in others), names[-1])
         sweeps.append(
             SweepLayout(
                 first.folder,
@@ -353,8 +361,8 @@ def _everywhere(sweep: SweepLayout, plan: Plan, name: str) -> Iterator[Path]:
     for folder in sorted({sweep.root, *twins}):
         for each in sorted(_names(folder)):
             path = folder / each
-            is_own = path == sweep.root / name
-            if name in (each, original_of(each)) and not is_own and _is_folder(path):
+            is_other = name in (each, original_of(each)) and path != sweep.root / name
+            if is_other and path.is_dir() and not path.is_symlink():
                 yield path
 
 
@@ -378,19 +386,10 @@ def _digest(sweep: SweepLayout) -> str | None:
     return plan.run_digest if (plan := plan_if_readable(sweep)) else None
 
 
-def _name_with(digest: str, declared: str, taken: Collection[str]) -> str:
-    names = names_apart(declared, digest)
-    return next((name for name in names if name not in taken), names[-1])
-
-
 def _declaration(plan: Plan) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(plan.declared_at))
     member = plan.declared_by
     return f"{member if member.isprintable() else ascii(member)}'s, declared at {when},"
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
 
 
 def _names(folder: Path) -> set[str]:

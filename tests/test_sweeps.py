@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from colabctl.errors import UserError
 from colabctl.ledger import Plan, read_plan
 from colabctl.project.layout import Layout
 from colabctl.sweeps import Held, differing, every_sweep, find_sweep, journal_folders, settle
@@ -113,3 +114,24 @@ def test_two_plans_in_one_folder_are_told_if_they_differ(tmp_path: Path, seed: i
     said = list(differing(find_sweep(Layout(tmp_path), "s"), BASE))
     assert len(said) == (seed != BASE.seed)
     assert all("two different plans" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("name", ["Exp1: Eigenvalus", "exp1 eigenvalues", "Exp1/Eigenvalues 2"])
+def test_a_slip_in_a_title_names_the_sweep(tmp_path: Path, name: str) -> None:
+    folder = "Exp1-Eigenvalues"
+    hold(tmp_path, folder, replace(BASE, sweep=folder, title="Exp1: Eigenvalues"))
+    assert find_sweep(Layout(tmp_path), "Exp1: Eigenvalues").name == folder
+    with pytest.raises(UserError, match=f"does not exist; did you mean {folder}\\?"):
+        find_sweep(Layout(tmp_path), name)
+
+
+def test_a_title_whose_name_is_unlike_it_is_found_by_the_title(tmp_path: Path) -> None:
+    hold(tmp_path, "sweep", replace(BASE, sweep="sweep", title="¿¿ ???"))
+    with pytest.raises(UserError, match=r"does not exist; did you mean '¿¿ \?\?\?'\?"):
+        find_sweep(Layout(tmp_path), "¿¿ ??")
+
+
+def test_a_name_like_no_sweep_says_what_a_name_may_have(tmp_path: Path) -> None:
+    hold(tmp_path, "s", BASE)
+    with pytest.raises(UserError, match="contains /; use letters"):
+        find_sweep(Layout(tmp_path), "../../etc/passwd")

@@ -75,7 +75,8 @@ def export(
     for note in (*open_sweep.tasks.damage(), *exported.notes):
         tell(f"note: {one_line(note)}")
     if as_json:
-        print_json({"sweep": sweep, "to": to, **exported.details, "notes": list(exported.notes)})
+        name, notes = open_sweep.plan.sweep, list(exported.notes)
+        print_json({"sweep": name, "to": to, **exported.details, "notes": notes})
         return
     for file in exported.details["files"]:
         print(plain(one_line(file["file"])))

@@ -23,7 +23,7 @@ from colabctl.cli.options import (
     working_member,
 )
 from colabctl.cli.terminal import can_ask, command_line, counted, cut, one_line, plain
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from colabctl.declare.preview import Draft, Preview
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _MAX_SIZE = 1_000_000  # bytes; people write sweep files by hand
 _LATEST = 10  # sweeps whose workers are looked at, to see what machines there are
+_SUFFIXES = (".yaml", ".yml", ".json")
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
 
@@ -302,12 +303,23 @@ def read_file(file: Path) -> bytes:
         with file.open("rb") as stream:
             content = stream.read(_MAX_SIZE + 1)
     except FileNotFoundError:
-        raise UserError(f"{file} does not exist; give the path of a sweep file") from None
+        raise UserError(missing_file(file)) from None
     except IsADirectoryError:
         raise UserError(f"{file} is a folder; give the path of a sweep file") from None
     if len(content) > _MAX_SIZE:
         raise UserError(f"{file} is larger than {_MAX_SIZE:,} bytes, the limit for a sweep file")
     return content
+
+
+def missing_file(file: Path) -> str:
+    """Return that a sweep file does not exist, and the one in its folder that is perhaps meant."""
+    with suppress(OSError):
+        there = [name for name in os.listdir(file.parent) if Path(name).suffix in _SUFFIXES]  # noqa: PTH208 - only the names
+        names = sorted(name for name in there if name != "colabctl.yaml")
+        same = (name for name in names if Path(name).stem == file.name.removesuffix(file.suffix))
+        if near := next(same, None) or nearest(file.name, names):
+            return f"{file} does not exist; did you mean {file.with_name(near)}?"
+    return f"{file} does not exist; give the path of a sweep file"
 
 
 def _summary(

@@ -68,7 +68,7 @@ def trust(
         approved = True
         tell(f"approved (recorded in {approvals.folder}); run it: {command_line('work', sweep)}")
     if as_json:
-        print_json({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
+        print_json({"sweep": plan.sweep, "digest": plan.run_digest, "approved": approved})
     elif not approved:
         raise UserError(f"not approved; to approve it: {command_line('trust', sweep, '--yes')}")
 

@@ -107,7 +107,9 @@ def _sweep_file(layout: "Layout", what: str, *, sets: bool) -> Path:
     if is_sweep:
         raise UserError(of_sweep)
     if looks_like_file and not file.is_file():
-        raise UserError(f"{what} does not exist; give the path of a sweep file")
+        from colabctl.cli.sweep import missing_file
+
+        raise UserError(missing_file(file))
     if not looks_like_file:
         if file.is_file():
             here = command_line("try", f"./{what}")

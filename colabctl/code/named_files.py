@@ -14,14 +14,22 @@ _WILD = re.compile(r"(\*\*/?|[*?])")
 _MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
+class MissingFileError(UserError):
+    """A file to freeze that is not there: its name, and why it cannot be frozen."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"code: {reason}")
+        self.name, self.reason = name, reason
+
+
 def named_files(
     names: Sequence[str], bases: Sequence[str], tree: Tree, never: Collection[str]
 ) -> Iterator[str]:
     """Yield the files that `code:` names, each looked up in the folders `bases` in turn.
 
     A file that is named itself is frozen whatever it is. Folders and patterns leave out caches,
-    environments, secrets, and the folders `never`. Raises UserError for a name that is not there,
-    and for a secret.
+    environments, secrets, and the folders `never`. Raises MissingFileError for a name that is not
+    there, and UserError for a secret.
     """
     for name in names:
         if is_secret(name):
@@ -38,7 +46,7 @@ def named_files(
                 yield from hit
                 break
         else:
-            raise UserError(_missing(name, tree, list(dict.fromkeys(bases))))
+            raise MissingFileError(name, _missing(name, tree, list(dict.fromkeys(bases))))
 
 
 def _inside(path: str, tree: Tree, never: Collection[str]) -> Iterator[str]:
@@ -83,15 +91,15 @@ def _missing(name: str, tree: Tree, bases: Sequence[str]) -> str:
     paths = [path for base in bases if (path := tree.relative(name, base))]
     for path in paths:
         if message := link_message(path, tree):
-            return f"code: {name}: {message}"
+            return f"{name}: {message}"
         if (tree.root / path).is_symlink() and not (tree.root / path).exists():
-            return f"code: {tree.root / path} is a link to nothing; remove it, or name another file"
+            return f"{tree.root / path} is a link to nothing; remove it, or name another file"
         if (tree.root / path).exists():
-            return f"code: {tree.root / path} is neither a file nor a folder; name one that is"
+            return f"{tree.root / path} is neither a file nor a folder; name one that is"
     if not paths:
-        return f"code: {name} is outside the project; copy it into {tree.root}"
+        return f"{name} is outside the project; copy it into {tree.root}"
     around = [each for path in paths for each in tree.entries(posixpath.dirname(path))]
     near = nearest(posixpath.basename(name), around)
     hint = f"; did you mean {near}?" if near else ""
     where = " or ".join(str(tree.root / base) if base else str(tree.root) for base in bases)
-    return f"code: {name} does not exist in {where}{hint}"
+    return f"{name} does not exist in {where}{hint}"

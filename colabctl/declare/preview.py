@@ -11,6 +11,7 @@ from typing import Any
 from colabctl.code import frozen, signature
 from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
+from colabctl.code.named_files import MissingFileError
 from colabctl.code.places import Places
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, TaskLine
@@ -152,13 +153,18 @@ def _scheduled(draft: Draft, places: Places) -> Preview:
     assert scheduler is not None
     if draft.declaration.program is None:
         raise UserError("method: custom needs a program: for its tasks to run")
-    result = _preview(draft, places, (scheduler.source,))
+    try:
+        result = _preview(draft, places, (scheduler.source,))
+    except MissingFileError as error:
+        if error.name != scheduler.source:
+            raise
+        raise UserError(f"{scheduler.place}: {error.reason}") from None
     program = (result.frozen.program or "").partition(":")[0]
     bases = (posixpath.dirname(program), result.frozen.cwd, "")
     paths = [posixpath.normpath(posixpath.join(base, scheduler.source)) for base in bases]
     source = next((path for path in paths if path in result.code.files), None)
     if source is None:
-        raise UserError(f"scheduler: {scheduler.source} is not a file; name one")
+        raise UserError(f"{scheduler.place}: {scheduler.source} is not a file; name one")
     tree = frozen.parse(source, result.code.files[source])
     for name in filter(None, (scheduler.optimizer, scheduler.search_space)):
         signature.check_function_of_one(f"scheduler: {source}", name, tree)

@@ -95,11 +95,24 @@ def _load(settings: Settings) -> Run:
             return partial(call, function, **more)
 
         def run_chosen(params: dict[str, Any], task: Task) -> dict[str, Any]:
-            return bound(dict.fromkeys(params, True))(params, task)
+            try:
+                chosen = bound(dict.fromkeys(params, True))
+            except TaskError as error:
+                raise TaskError(f"{_choice(settings, params)}{error}") from None
+            return chosen(params, task)
 
         # A scheduler chooses the parameters later, and only then are their names known.
         runner = bound(settings.parameters) if settings.scheduler is None else run_chosen
     return following_wandb(runner, scratch, environ, keep=settings.keep_wandb)
+
+
+def _choice(settings: Settings, params: Mapping[str, Any]) -> str:
+    """Return which function of the user chose the parameters of a task; "" without one."""
+    if settings.scheduler is None or not settings.scheduler["search_space"]:
+        return ""
+    from colabctl.run.optuna.scheduler import named  # noqa: PLC0415 - Optuna
+
+    return f"{named(settings.scheduler, 'search_space')} chose {', '.join(params) or 'nothing'}; "
 
 
 def _import(path: Path, settings: Settings) -> ModuleType:

@@ -1,5 +1,6 @@
 """Parameters of one task of which some are given by hand, and the others are drawn."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # which reads the points of start_with
 
 _SLACK = 1e-12
 _MOST_SHOWN = 10  # names or values in a message
+_NO_TEXT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|true|false", re.IGNORECASE)
+"""What YAML reads as something else than text, unless it has quotes."""
 
 
 def with_values(expansion: "Expansion", values: Mapping[str, Any]) -> Values:
@@ -179,7 +182,9 @@ def _as_listed(distribution: Distribution, value: Any) -> Any:
 
 
 def _out_of_space(name: str, value: Any, allowed: str) -> UserError:
-    return UserError(f"{name} cannot be {shown(value)}; the sweep file allows {allowed}")
+    is_quoted = isinstance(value, str) and _NO_TEXT.fullmatch(value) and '"' not in allowed
+    text = ", which is text; write it without quotes" if is_quoted else ""
+    return UserError(f"{name} cannot be {shown(value)}{text}; the sweep file allows {allowed}")
 
 
 def _range(distribution: Distribution) -> str:

@@ -53,7 +53,13 @@ def unreported(plan: Plan, state: SweepState) -> str | None:
     done, lacking = state.counts["done"], state.columns.lacking
     if plan.metrics and (number := lacking.count(1)):
         every, first = listed(plan.goals), task_name(lacking.find(1))
-        return f"{number} of {done} done tasks did not report all of {every}, the first {first}"
+        text = f"{number} of {done} done tasks did not report all of {every}, the first {first}"
+        names = _reported(state)
+        unknown = next((name for name in plan.goals if names and name not in names), None)
+        if unknown is None:
+            return text
+        reported = f"reported metrics: {listed(names)}{meant(unknown, names)}"
+        return f"{text}; no task reported {unknown:.60}; {reported}"
     if plan.metric is None or not done:
         return None
     metric = f"{plan.metric:.60}"
@@ -63,11 +69,15 @@ def unreported(plan: Plan, state: SweepState) -> str | None:
             return None
         first = task_name(lacking.find(1))
         return f"{number} of {done} done tasks reported no {metric}, the first {first}"
-    first_done = islice(state.columns.having("done"), _MOST_READ)
-    names = list(
-        dict.fromkeys(name for index in first_done for name in state.task(index).outcome.metrics)
-    )
+    names = _reported(state)
     if plan.metric in names:
         return f"no task reported a number as {metric}"
     reported = listed(names) or "none"
     return f"no task reported {metric}; reported metrics: {reported}{meant(plan.metric, names)}"
+
+
+def _reported(state: SweepState) -> list[str]:
+    """Return the names of the metrics that the first done tasks reported."""
+    first_done = islice(state.columns.having("done"), _MOST_READ)
+    names = (name for index in first_done for name in state.task(index).outcome.metrics)
+    return list(dict.fromkeys(names))

@@ -248,3 +248,15 @@ def test_export_needs_a_format(say: Say) -> None:
     said = say("export", "bench")
     assert (said.code, said.out) == (2, "")
     assert "--to" in said.err
+
+
+def test_a_sweep_with_a_title_is_exported_under_the_name_of_its_folder(
+    project: Project, say: Say
+) -> None:
+    project.declare(
+        "Exp1-Roots", 'name: "Exp1: Roots"\nmethod: grid\nparameters: {x: {value: 1}}\n'
+    )
+    said = say("export", "Exp1: Roots", "--to", "wandb", "--json")
+    answer = json.loads(said.out)
+    assert answer["sweep"] == "Exp1-Roots"
+    assert [each["file"] for each in answer["files"]] == ["Exp1-Roots-wandb/Exp1-Roots.yaml"]

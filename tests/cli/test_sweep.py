@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.conftest import FILE, TRAIN, Say
+from tests.cli.conftest import FILE, TRAIN, Say, refused
 from tests.notebook.notebooks import content
 from tests.processes import Project, end
 from tests.project.conftest import everything
@@ -345,3 +345,13 @@ def test_files_that_the_code_names_and_no_task_sees_are_noted(project: Project, 
     unseen = [line for line in said.err.splitlines() if "do not see" in line]
     note = "note: train.py names .env, which tasks do not see (colabctl guide trust); "
     assert unseen == [note + "list its variables under secrets: in colabctl.yaml"]
+
+
+@pytest.mark.parametrize("name", ["firts.yaml", "first.yml", "first", "FIRST.yaml"])
+@pytest.mark.parametrize("verb", ["sweep", "try"])
+def test_a_slip_in_the_name_of_a_sweep_file_names_the_file(
+    project: Project, say: Say, verb: str, name: str
+) -> None:
+    project.write("work/first.yaml", FILE)
+    refused(say(verb, f"work/{name}"), f"work/{name} does not exist; did you mean work/first.yaml?")
+    refused(say("sweep", name), f"{name} does not exist; give the path of a sweep file")

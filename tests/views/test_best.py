@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from colabctl.ledger import Event, Ledger
-from colabctl.views.best import best
+from colabctl.views.best import best, unreported
 from colabctl.views.best import best_first as ranked
 from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
@@ -32,3 +32,24 @@ def test_among_equal_values_the_first_is_best_and_only_numbers_have_a_rank(
         state.add([Event(1.7e9, "ana", index, "done", parts)])
     assert ranked(sweep.plan, state) == best_first
     assert best(sweep.plan, state) == best_first[0]
+
+
+@pytest.mark.parametrize(
+    ("reported", "hint"),
+    [
+        ({"acc": 1, "latency": 2}, "; no task reported latncy; reported metrics: acc, latency; did you mean latency?"),
+        ({"acc": 1, "latncy": "fast"}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_a_metric_that_no_task_reported_comes_with_the_one_that_is_perhaps_meant(
+    project: Project, reported: dict[str, Any], hint: str
+) -> None:
+    project.declare("s", SWEEP.format(goal="minimize"))
+    sweep = OpenSweep.named(project.config({}).layout, "s")
+    goals = ({"name": "acc", "goal": "maximize"}, {"name": "latncy", "goal": "minimize"})
+    plan = replace(sweep.plan, metric=None, metrics=goals, total=1)
+    state = Ledger(sweep.ledger._journals, plan).state
+    state.add([Event(1.7e9, "ana", 0, "done", {"task": 0, "attempt": 1, "metrics": reported})])
+    text = "1 of 1 done tasks did not report all of acc, latncy, the first t000000"
+    assert unreported(plan, state) == text + hint

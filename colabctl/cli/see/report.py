@@ -43,13 +43,15 @@ def report(
     from colabctl.work.open_sweep import OpenSweep
 
     check_plotly()
-    names = list(dict.fromkeys(sweeps))
-    file = output or usual_file(names)
     layout, _ = open_project(root)
+    if output is not None:
+        check_name(output)
+    every = (OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps))
+    by_name = {each.plan.sweep: each for each in every}
+    open_sweeps = list(by_name.values())
+    file = output or usual_file(list(by_name))
     check_inside(file, layout.root)
     files.check_regular(file)
-    check_name(file)
-    open_sweeps = [OpenSweep.named(layout, name) for name in names]
     written = write_page(open_sweeps, file, replace=force)
     for each in open_sweeps:
         for sentence in (*each.ledger.damage, *each.tasks.damage()):

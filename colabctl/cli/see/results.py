@@ -112,6 +112,7 @@ def results(
 
     from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
+    from colabctl.sharedfs.names import safe_name
     from colabctl.sweeps import differing
     from colabctl.views import files
     from colabctl.views.results.content import View
@@ -123,7 +124,7 @@ def results(
     if output is not None and output != _STDOUT:
         check_inside(output, layout.root)
         files.check_regular(output)
-    form = _format(form, output, sweep)
+    form = _format(form, output, safe_name(sweep))
     if follow and output in {None, _STDOUT}:
         raise UserError("--follow keeps a file current; name it with -o FILE")
     most = _count(best)

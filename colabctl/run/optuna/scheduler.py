@@ -65,7 +65,7 @@ def scheduled(
         assert settings is not None
         with quiet():
             goals = settings["goals"]
-            study = _study(optimizer, task, scheduler["config"], list(goals.values()))
+            study = _study(optimizer, task, scheduler, list(goals.values()))
             sampler, pruner, past, enqueued = None, None, [], []
             if study is not None:
                 sampler, pruner = study.sampler, study.pruner
@@ -84,7 +84,7 @@ def scheduled(
             task.attributes(trial.user_attrs)
         if not isinstance(values, Mapping):
             kind = type(values).__name__
-            raise TaskError(f"{scheduler['search_space']} returned a {kind}; return a dict")
+            raise TaskError(f"{named(scheduler, 'search_space')} returned a {kind}; return a dict")
         values = {name: value for name, value in params.items() if name in fixed} | dict(values)
         chosen = trial.params
         task.attributes({name: v for name, v in values.items() if chosen.get(name) != v})
@@ -100,6 +100,11 @@ def scheduled(
             task.attributes(own.user_attributes)
 
     return run_scheduled
+
+
+def named(scheduler: Mapping[str, Any], key: str) -> str:
+    """Return a function of the user for a message: its key, its file and its name."""
+    return f"scheduler.{key} ({scheduler['source']}: {scheduler[key]})"
 
 
 def _function(module: ModuleType, name: str) -> Callable[[Any], Any]:
@@ -155,31 +160,31 @@ def _suggested(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
 def _study(
     optimizer: Callable[[Any], Any] | None,
     task: Task,
-    config: Mapping[str, Any],
+    scheduler: Mapping[str, Any],
     goals: Sequence[str],
 ) -> Study | None:
     """Return the user's study; raise TaskError if it is none, or optimises another way."""
     if optimizer is None:
         return None
-    study = optimizer(Sweep(task.sweep, config))
+    where = named(scheduler, "optimizer")
+    study = optimizer(Sweep(task.sweep, scheduler["config"]))
     if isinstance(study, tuple) and len(study) == 2:
         study, terminator = study
         if terminator is not None:
             print(
-                "the terminator of scheduler.optimizer does not end a sweep here; set run_cap: or "
-                "target:",
+                f"the terminator of {where} does not end a sweep here; set run_cap: or target:",
                 file=sys.stderr,
             )
     if not isinstance(study, Study):
         kind = type(study).__name__
-        raise TaskError(f"scheduler.optimizer returned a {kind}; return an optuna.Study")
+        raise TaskError(f"{where} returned a {kind}; return an optuna.Study")
     directions = [direction.name.lower() for direction in study.directions]
     if directions != goals:
         one = len(goals) == 1
         have = f"metric has goal: {goals[0]}" if one else f"metrics have the goals {goals}"
         create = f"direction={goals[0]!r}" if one else f"directions={goals}"
         raise TaskError(
-            f"the study of scheduler.optimizer has the directions {directions}, but the sweep's "
+            f"the study of {where} has the directions {directions}, but the sweep's "
             f"{have}; create it with {create}"
         )
     return study

@@ -29,6 +29,7 @@ from colabctl.search.language.scheduler import (
     Scheduler,
     check_scheduler,
     is_scheduled,
+    is_unclear,
     read_scheduler,
 )
 from colabctl.search.language.stage import read_stage
@@ -292,6 +293,9 @@ def _method(top: Fields) -> Method | None:
     if method == "custom":  # Optuna proposes the parameters, by functions of the user or alone
         return "optuna" if is_scheduled(top) else "bayes"
     methods: tuple[Method, ...] = get_args(Method)
+    if method not in methods:
+        top.word("method", (*methods, "custom"))  # records the problem
+        return None
     return top.word("method", methods)
 
 
@@ -381,6 +385,8 @@ def _space(top: Fields, method: Method | None) -> Space:
                 message = "an objective suggests its own parameters; list only those in foreach"
                 top.problems.add(("parameters", name), message, key=True)
     if not parameters:
+        if is_unclear(top):
+            return Space()
         message = "is missing or empty; list the parameters, as in {lr: {values: [1e-3, 1e-4]}}"
         top.problems.add(("parameters",), message, key=True)
         return Space()

@@ -37,7 +37,7 @@ def read_repeat(top: Fields, space: Space, method: str | None) -> Repeat | None:
     else:
         named = None, _values(top, "repeat", content)
     name, values = named
-    if values is None or (name is None and len(values) == 1):
+    if values is None:
         return None
     if name is None:
         top.note(
@@ -75,10 +75,23 @@ def _values(fields: Fields, key: str, raw: Any) -> tuple[Any, ...] | None:
     """Return the values of the repeats; a number of them gives 0, 1, 2, ..."""
     if isinstance(raw, list):
         return _listed(fields, key, raw)
+    if raw == 1 and type(raw) is int:
+        fields.problem(key, _only_one(key if fields.path else None))
+        return None
     if not_whole(raw, 1) is not None:
         fields.problem(key, f"must be a number of repeats or a list, not {shown(raw)}; {_FORMS}")
         return None
     return _listed(fields, key, range(min(raw, MOST_REPEATS + 1)))
+
+
+def _only_one(name: str | None) -> str:
+    """Return why the number 1 is no number of repeats; people mean a seed or fold by it."""
+    what = "is a single run, as without repeat:" if name is None else f"is one run with {name} 0"
+    name = name or "seed"
+    return (
+        f"{what}; for one run with {name} 1, write repeat: {{{name}: [1]}}; for several, write "
+        f"repeat: {{{name}: 3}} or repeat: {{{name}: [1, 2, 3]}}"
+    )
 
 
 def _listed(fields: Fields, key: str, values: Sequence[Any]) -> tuple[Any, ...] | None:

@@ -5,7 +5,7 @@ The keys and rules are those of W&B's schema (`sweeps` of August 2026) and of it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from colabctl.search.language.fields import Fields
@@ -39,6 +39,8 @@ class Scheduler:
     optimizer: str | None = None
     search_space: str | None = None
     parameters: Mapping[str, Any] | None = None
+    place: str = field(default="", compare=False)
+    """Where the file names the source, for messages."""
 
 
 def is_scheduled(top: Fields) -> bool:
@@ -49,6 +51,14 @@ def is_scheduled(top: Fields) -> bool:
         and isinstance(raw, dict)
         and raw.get("engine") == "optuna"
         and bool(raw.get("search_space") or raw.get("optimizer"))
+    )
+
+
+def is_unclear(top: Fields) -> bool:
+    """Whether `method: custom` does not say what chooses the parameters, which is a problem."""
+    return top.content.get("method") == "custom" and (
+        not top.has("scheduler")
+        or any(problem.path[:1] == ("scheduler",) for problem in top.problems.items)
     )
 
 
@@ -115,13 +125,14 @@ def read_scheduler(top: Fields, space: Space) -> Scheduler | None:
     if not is_scheduled(top):
         return None
     keys = Fields(top.content["scheduler"], ("scheduler",), top.problems)
-    search_space = keys.text("search_space")
+    source, search_space = keys.text("source") or "", keys.text("search_space")
+    place = top.problems.document.where(("scheduler", "source"))
     foreach = top.texts("foreach") or ()
     listed = [each for each in space.parameters if each.name not in foreach]
     if search_space:
         for parameter in listed:
             top.note(f"parameters.{parameter.name}", "ignored, as scheduler.search_space decides")
-        return Scheduler(keys.text("source") or "", keys.text("optimizer"), search_space)
+        return Scheduler(source, keys.text("optimizer"), search_space, place=place)
     parameters = {}
     for parameter in listed:
         converted = _converted(parameter.distribution) if isinstance(parameter, Leaf) else None
@@ -130,7 +141,7 @@ def read_scheduler(top: Fields, space: Space) -> Scheduler | None:
             top.problems.add(("parameters", parameter.name), message)
         else:
             parameters[parameter.name] = converted
-    return Scheduler(keys.text("source") or "", keys.text("optimizer"), None, parameters)
+    return Scheduler(source, keys.text("optimizer"), None, parameters, place)
 
 
 def _converted(distribution: Distribution) -> dict[str, Any] | None:
@@ -143,5 +154,5 @@ def _converted(distribution: Distribution) -> dict[str, Any] | None:
             return None
     if not isinstance(distribution, _CONVERTED):
         return None
-    keys = {field.name: getattr(distribution, field.name) for field in fields(distribution)}
+    keys = {each.name: getattr(distribution, each.name) for each in fields(distribution)}
     return {"distribution": distribution.kind, **keys, **step}

@@ -23,7 +23,8 @@ class Column:
 
     Attributes:
         title: the name, or such as `params.x` where another column has that name.
-        kind: params, metrics or attributes; "" for one that every result has.
+        kind: params, metrics, attributes, or inputs for both of a name that a scheduler's function
+            suggests for some tasks and returns for others; "" for one that every result has.
         name: the name of the value there; dots lead into nested maps.
 
     """
@@ -53,6 +54,7 @@ class Names:
     def __init__(self, plan: Plan, tasks: TaskFiles, results: Collection[Result]) -> None:
         self._results = results
         self._metrics = tuple(plan.goals)
+        self._is_scheduled = plan.scheduler is not None
         self._has_read_all = False
         self._names = {kind: Variation() for kind in _KINDS}
         self._members: set[str] = set()
@@ -110,7 +112,8 @@ class Names:
     def find(self, name: str) -> Column | None:
         """Return the column of a name; None if no result has it.
 
-        Raises UserError if it is the name of several values, such as a parameter and a metric.
+        Raises UserError if it is the name of several values, such as a parameter and a metric. With
+        a scheduler, a parameter wins over an attribute, which counts where there is none.
         """
         column = self._find(name)
         if column is None and not self._has_read_all:
@@ -151,6 +154,8 @@ class Names:
         if name in by_title:
             return by_title[name]
         same = [column for column in columns if column.name == name]
+        if self._is_scheduled and {column.kind for column in same} == {"params", "attributes"}:
+            return Column(name, "inputs", name)
         if len(same) > 1:
             kinds = " and ".join(_KINDS[column.kind] for column in same)
             choices = " or ".join(f"{column.kind}.{name}" for column in same)

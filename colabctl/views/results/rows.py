@@ -66,6 +66,14 @@ class Result:
     sampler: str | None = None
     version: int | None = None
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The parameters, and the attributes of other names.
+
+        With a scheduler, they are what its function suggested, and what else it returned.
+        """
+        return {**self.attributes, **self.params}
+
 
 class Results(Collection[Result]):
     """The results of some finished tasks, made from the ledger each time they are looped over.

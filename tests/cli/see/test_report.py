@@ -62,6 +62,20 @@ def test_a_page_is_written_only_to_a_name_of_an_html_file(project: Project, say:
     assert not (project.root / "r.txt").exists()
 
 
+def test_the_page_of_a_sweep_with_a_title_has_the_name_of_its_folder(
+    project: Project, say: Say
+) -> None:
+    project.declare(
+        "Exp1-Roots", 'name: "Exp1: Roots"\nmethod: grid\nparameters: {x: {value: 1}}\n'
+    )
+    said = say("report", "Exp1: Roots", "Exp1-Roots")
+    assert (said.code, said.out) == (0, "Exp1-Roots.html\n")
+    refused(
+        say("results", "Exp1: Roots", "--format", "parquet"),
+        "give an output file: -o Exp1-Roots.parquet",
+    )
+
+
 def test_the_name_of_a_page_of_many_sweeps_is_cut() -> None:
     file = usual_file([f"sweep-{number}" for number in range(60)])
     assert len(file.name) < 100

@@ -1,6 +1,7 @@
 """A user's search space and study choose a task's parameters, as W&B's scheduler lets them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -167,19 +168,19 @@ def test_the_pruner_of_the_users_study_stops_tasks() -> None:
 @pytest.mark.parametrize(
     ("functions", "message"),
     [
-        ({"search_space": lambda _: 3}, "search_space returned a int; return a dict"),
+        ({"search_space": lambda _: 3}, "scheduler.search_space (space.py: search_space) returned a int; return a dict"),
         ({"search_space": 3}, "space.py has no function search_space"),
-        ({"search_space": suggest, "optimizer": lambda _: 3}, "returned a int; return an optuna.Study"),
+        ({"search_space": suggest, "optimizer": lambda _: 3}, "scheduler.optimizer (space.py: optimizer) returned a int; return an optuna.S"),
         (
             {"search_space": suggest, "optimizer": lambda _: optuna.create_study(direction="maximize")},
-            "the sweep's metric has goal: minimize; create it with direction='minimize'",
+            "scheduler.optimizer (space.py: optimizer) has the directions ['maximize'], but the sweep's metric has goal: m",
         ),
     ],
 )  # fmt: skip
 def test_functions_that_return_something_else_are_named(
     functions: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(TaskError, match=message.replace("(", r"\(")):
+    with pytest.raises(TaskError, match=re.escape(message)):
         run(**functions)
 
 

@@ -10,7 +10,6 @@ from tests.search.language.minimal import MINIMAL, declared, problem_of
 
 def test_a_number_repeats_without_a_parameter_and_a_name_gives_one() -> None:
     assert declared("").repeat is None
-    assert declared("repeat: 1").repeat is None
     assert declared("repeat: 3").repeat == Repeat(None, (0, 1, 2))
     assert declared("repeat: {fold: 5}").repeat == Repeat("fold", (0, 1, 2, 3, 4))
     assert declared("repeat: {seed: [7]}").repeat == Repeat("seed", (7,))
@@ -31,6 +30,15 @@ def test_repeats_without_a_parameter_come_with_a_note() -> None:
         ("repeat: {seed: []}", "repeat.seed: is empty"),
         ("repeat: {seed: 1001}", "more than 1,000 repeats"),
         ("repeat: {seed: [[1], [2]]}", "must list numbers or texts"),
+        (
+            "repeat: 1",
+            "repeat: is a single run, as without repeat:; for one run with seed 1, write repeat: {seed: [1]}; ",
+        ),
+        (
+            "repeat: {seed: 1}",
+            "repeat.seed: is one run with seed 0; for one run with seed 1, write repeat: {seed: [1]}; ",
+        ),
+        ("repeat: {fold: 1}", "for several, write repeat: {fold: 3} or repeat: {fold: [1, 2, 3]}"),
         ("repeat: 0", "must be a number of repeats or a list, not 0"),
         ("repeat: true", "must be a number of repeats or a list, not true"),
         ("repeat: [1, 2]", "is a list without the name of a parameter"),

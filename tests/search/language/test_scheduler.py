@@ -100,6 +100,29 @@ def test_a_mistake_says_what_to_write(text: str, message: str) -> None:
     assert message in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        "",
+        "scheduler: {engine: optnua, source: a.py, search_space: f}\n",
+        "scheduler: {engine: ax}\n",
+        "scheduler: {engine: optuna, source: a.py, search_spce: f}\n",
+    ],
+)
+def test_a_mistake_in_the_scheduler_is_not_called_a_lack_of_parameters(scheduler: str) -> None:
+    with pytest.raises(InvalidFileError) as refused:
+        declared(CUSTOM + scheduler)
+    assert len(refused.value.problems) == 1
+    assert "scheduler" in str(refused.value)
+
+
+def test_a_wrong_method_names_all_methods() -> None:
+    with pytest.raises(
+        InvalidFileError, match=r"grid, random, bayes, optuna, custom, not .*did you mean random"
+    ):
+        declared(CUSTOM.replace("custom", "randon") + PARAMETERS)
+
+
 def test_listed_parameters_are_ignored_beside_a_search_space_as_in_wandb() -> None:
     notes = declared(CUSTOM + PARAMETERS + SUGGEST).notes
     assert "parameters.k, parameters.lr: ignored, as scheduler.search_space decides" in notes

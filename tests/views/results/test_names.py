@@ -6,6 +6,7 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.views.results import Result
+from colabctl.views.results.table import table as table_of
 from tests.views.results.rows import PLAN, names, row
 
 
@@ -74,3 +75,19 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         some.get("lerning_rate", "--by")
     with pytest.raises(UserError, match=r"no result has zzz; the columns are learning_rate, a b,"):
         some.get("zzz", "--by")
+
+
+def test_with_a_scheduler_a_name_is_what_it_suggested_or_else_returned() -> None:
+    suggested, returned, both = (
+        row(0, params={"epochs": 3}),
+        row(1, attributes={"epochs": 1}),
+        row(2, params={"epochs": 2}, attributes={"epochs": 20}),
+    )
+    rows = [suggested, returned, both, row(3)]
+    some = names(rows, replace(PLAN, scheduler={"source": "space.py"}))
+    column = some.get("epochs", "--columns")
+    assert [column.of(each) for each in rows] == [3, 1, 2, None]
+    assert list(table_of(rows, [column]).lines) == [[3], [1], [2], [None]]
+    assert some.get("attributes.epochs", "--columns").of(both) == 20
+    with pytest.raises(UserError, match=r"write params.epochs or attributes.epochs"):
+        names(rows).find("epochs")

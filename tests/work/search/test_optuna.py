@@ -1,5 +1,7 @@
 """An Optuna objective, unchanged, as the program of a sweep that any number of workers share."""
 
+import re
+
 import pytest
 
 from colabctl.report.facts import facts
@@ -221,11 +223,22 @@ def test_a_function_gets_the_chosen_parameters_by_name(project: Project) -> None
         assert row["metrics"]["loss"] == pytest.approx(expected)
 
 
+def test_a_parameter_that_the_program_does_not_take_names_the_function_that_chose_it(
+    project: Project,
+) -> None:
+    project.write("space.py", SPACE)
+    text = f"{CUSTOM.replace('train.py', 'train.py:train')}max_retries: 0\n"
+    project.declare("slip", text, "def train(rate):\n    return {'loss': rate}\n")
+    worked = project.run("work", "slip", "--max-tasks", "1")
+    message = r"failed: scheduler.search_space \(space.py: suggest\) chose lr.*; program: train.py: train\(rate\)"
+    assert re.search(message, worked.err), worked.err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (("suggest,", "sugest,"), "scheduler: space.py has no function sugest; did you mean suggest?"),
-        (("space.py", "spaec.py"), "spaec.py does not exist in"),
+        (("space.py", "spaec.py"), "custom.yaml:6:37: scheduler.source: spaec.py does not exist in"),
         (("search_space: suggest", "search_space: study"), None),
     ],
 )  # fmt: skip

@@ -29,7 +29,8 @@ from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
 from colabctl.yamlfile.problems import Path, shown
 
 _MOST = 100
-_NUMBER, _TEXT, _NULL, _MAP = "a number", "text", "null", "a map"
+_NUMBER, _TEXT, _NULL, _MAP, _FLAG = "a number", "text", "null", "a map", "true or false"
+_ZERO_OR_ONE = {grid_key(0), grid_key(1)}
 _ORDERS = ("<", "<=", ">", ">=")
 
 
@@ -152,9 +153,30 @@ class Names:
     def _part_fault(self, part: Comparison | Truth) -> str | None:
         if isinstance(part, Comparison):
             return self._comparison_fault(part)
-        if _MAP in self._kinds(part.operand):
+        kinds = self._kinds(part.operand)
+        if _MAP in kinds:
             return "a map is neither true nor false; name a parameter in it"
-        return None
+        if _FLAG in kinds or self._is_zero_or_one(part.operand):
+            return None
+        word = _word(part.operand)
+        return (
+            f"{word} is {_either(kinds)}, so it is not a condition; {self._compared(part.operand)}"
+        )
+
+    def _is_zero_or_one(self, operand: Operand) -> bool:
+        values = self.values(operand.name) if isinstance(operand, Name) else None
+        return values is not None and {grid_key(each) for each in values} <= _ZERO_OR_ONE
+
+    def _compared(self, operand: Operand) -> str:
+        """Return how to make a condition of a value that is none."""
+        kinds, word = self._kinds(operand), _word(operand)
+        values = self.values(operand.name) if isinstance(operand, Name) else None
+        if _NULL in kinds:
+            return f"write {word} != null, or compare it with a value"
+        if _NUMBER in kinds:
+            return f"compare it, as in {word} > 0"
+        text = next((each for each in values or () if isinstance(each, str)), None)
+        return "compare it" + (f", as in {word} == {shown(text)}" if text is not None else "")
 
     def _kinds(self, operand: Operand) -> set[str]:
         match operand:
@@ -231,7 +253,7 @@ def _kind(value: Any) -> str:
         case None:
             return _NULL
         case bool():
-            return "true or false"
+            return _FLAG
         case str():
             return _TEXT
         case list():

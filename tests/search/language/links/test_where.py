@@ -12,6 +12,7 @@ parameters:
   opt: {values: [sgd, adam, resnet-18, a/b]}
   lr: {min: 0.0, max: 1.0}
   use_bn: {values: [true, false]}
+  nesterov: {values: [0, 1]}
   inner: {parameters: {x: {min: 0, max: 9}}}
   decay: {values: [null, 0.1]}
 where:
@@ -35,7 +36,7 @@ def where_of(condition: str) -> str:
         "-depth < -1", "-(depth + 1) < -2", "2 - -depth < 9", "(depth + 1) * 2 <= width", "net-size * depth < 9",
         "opt != sgd or lr > 0.5", "opt in [sgd, adam]", "opt not in (sgd, 'adam')", "opt == resnet-18",
         "opt == a/b", "opt = 'sgd'", "not (opt == 'sgd' and lr > 0.5)", "use_bn or lr < 0.5",
-        "not use_bn", "use_bn == true", "inner.x < depth", "decay is None or decay < 0.2",
+        "not use_bn", "use_bn", "nesterov and not use_bn", "use_bn == true", "inner.x < depth", "decay is None or decay < 0.2",
         "0.1 < lr < 0.9", "opt startswith 'a'", "depth*2 in [2, 4, width]", "1 == `net-size`",
     ],
 )  # fmt: skip
@@ -60,6 +61,10 @@ def test_a_condition_is_read(condition: str) -> None:
         ("use_bn * 2 < 3", "use_bn is true or false, and * needs numbers"),
         ("inner < 3", "inner is a map and 3 is a number, so they cannot be compared"),
         ("inner", "a map is neither true nor false; name a parameter in it"),
+        ("lr", "lr is a number, so it is not a condition; compare it, as in lr > 0"),
+        ("opt != sgd or not net-size", "net-size is a number, so it is not a condition; compare it, as in"),
+        ("opt", 'opt is text, so it is not a condition; compare it, as in opt == "sgd"'),
+        ("decay", "decay is a number or null, so it is not a condition; write decay != null, or compare it"),
         ("depth in 3", "in needs a list, as in [16, 32], not 3"),
         ("1 < 2", "names no parameter, so it holds for all tasks or for none"),
         ("depth <", "cannot be read: expected a name or a value (character 8)"),
@@ -74,7 +79,7 @@ def test_a_condition_is_read(condition: str) -> None:
 def test_a_mistake_is_one_line_with_its_place(condition: str, message: str) -> None:
     said = where_of(condition)
     assert len(said.splitlines()) == 1
-    assert said.startswith("f.yaml:12:3: where[0]: ")
+    assert said.startswith("f.yaml:13:3: where[0]: ")
     assert message in said
 
 
