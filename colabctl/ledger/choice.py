@@ -52,14 +52,14 @@ def choose(
         return []
     # Another worker may have taken a task of an extension that this one does not know.
     started = sum(index < state.total and index in state.open for index in taken)
-    room, begun = state.room - started, state.ends.begun
+    room, restarts = state.room - started, state.ends.restarts
 
     def may(index: int) -> bool:
         return index not in taken and fits(index)
 
-    if room < want:  # a task that has begun is within the budget
-        again = [index for index in begun if index in state.open and may(index)]
-        new = _choose(state, max(0, room), rng, lambda index: may(index) and index not in begun)
+    if room < want:  # the budget covers tasks that ran before
+        again = [index for index in restarts if index in state.open and may(index)]
+        new = _choose(state, max(0, room), rng, lambda index: may(index) and index not in restarts)
         return (_in_turn(state, again) + new)[:want]
     return _choose(state, want, rng, may)
 
@@ -183,12 +183,12 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
 
 
 def _within(state: SweepState, tasks: list[int]) -> list[int]:
-    """Return tasks that are within the budget: those that have begun, and some that have not."""
+    """Return tasks that are within the budget: those that ran before, and some others."""
     room, result = state.room, list[int]()
     for index in tasks:
-        if index in state.ends.begun or room > 0:
+        if index in state.ends.restarts or room > 0:
             result.append(index)
-            room -= index not in state.ends.begun
+            room -= index not in state.ends.restarts
     return result
 
 

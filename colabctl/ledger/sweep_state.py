@@ -354,7 +354,7 @@ class SweepState:
 
     @property
     def room(self) -> int:
-        """How many more tasks may start within the budget, besides those that have begun."""
+        """How many more tasks may start within the budget, besides those that ran before."""
         room = self.ends.room(self.outcomes + self.counts["held"], self.open)
         return sys.maxsize if self.orders.beyond_limits else room
 

@@ -31,7 +31,7 @@ class Fitting:
         if not self._plan.needs:
             return True
         if self._open is None or self._open[0] != state.revision:
-            free = state.open if state.room > 0 else state.ends.begun
+            free = state.open if state.room > 0 else state.ends.restarts
             self._open = state.revision, any(fits(i) for i in free if i in state.open)
         lapsed = state.lapsed(self._ledger.clock.now())
         return self._open[1] or any(fits(i) for i in lapsed if not state.ends.is_parked(i))

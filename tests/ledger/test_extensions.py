@@ -1,10 +1,12 @@
 """Extensions count in one order, whatever the order in which they arrive; no task comes twice."""
 
 import json
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -209,3 +211,29 @@ def test_points_to_start_with_are_still_known_after_an_extension() -> None:
     )
     whole = extended(replace(PLAN, cells=cells), [more])
     assert whole.cells == ({"values": {}, "tasks": 5, "starts": 2},)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"limits": {"budget": {"time": 10**400}}}, {"limits": {"patience": {"trials": 10**400}}},
+        {"limits": {"patience": {"trials": 1, "min_delta": 10**400}}}, {"limits": {"seed": 3}},
+        {"limits": {"budget": {"time": math.nan}}}, {"limits": [1]}, {"version": {"cwd": "x"}},
+        {"at": 1e308}, {"at": math.nan}, {"at": -1e300}, {"values": [[[], []]]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_extension_has_no_effect(tmp_path: Path, damaged: dict[str, Any]) -> None:
+    write(tmp_path, [([10], set())])
+    assert extended(PLAN, extensions_in([tmp_path], PLAN)).total == 4
+    file = tmp_path / "extension-m0" / RECORD
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | damaged))
+    assert extensions_in([tmp_path], PLAN) == []
+
+
+def test_the_latest_budget_counts(tmp_path: Path) -> None:
+    one, two = write(tmp_path, [([10], set()), ([11], {0})])
+    for each, tasks in ((one, 5), (two, 9)):
+        limited = replace(each, limits={"budget": {"tasks": tasks}})
+        (tmp_path / each.name / RECORD).write_bytes(limited.encode())
+    assert extended(PLAN, extensions_in([tmp_path], PLAN)).budget == {"tasks": 9}

@@ -107,7 +107,7 @@ class Ends:
     Attributes:
         reached: the first tasks of configurations that reach the target.
         spent: milliseconds that all attempts took that ended; whole ones, so that sums are equal.
-        begun: the tasks that are open although they ran before; the budget covers them already.
+        restarts: the tasks that are open although they ran before; the budget covers them already.
         parked: the searches whose patience has ended; their tasks are not open any more.
         watches: whether the outcomes of tasks matter.
 
@@ -117,7 +117,7 @@ class Ends:
         self.rules = rules
         self.reached: set[int] = set()
         self.spent = 0
-        self.begun: set[int] = set()
+        self.restarts: set[int] = set()
         self.parked: set[int] = set()
         self.watches = rules.reaches is not None or rules.patience is not None
         self._repeats, self._columns, self._log = repeats, columns, log
@@ -173,11 +173,11 @@ class Ends:
     def note(self, index: int, task: TaskState, events: Iterable[Event]) -> None:
         """Note the state of a task, and all its events."""
         ran = task.status == "open" and any(event.kind in OUTCOME_KINDS for event in events)
-        (self.begun.add if ran else self.begun.discard)(index)
+        (self.restarts.add if ran else self.restarts.discard)(index)
 
     def again(self, free: OpenTasks) -> int:
         """Return how many of the open tasks ran before."""
-        return sum(index in free for index in self.begun)
+        return sum(index in free for index in self.restarts)
 
     def search_of(self, index: int) -> int:
         """Return the number of the search, or cell, that a task belongs to."""

@@ -12,7 +12,7 @@ class Orders:
         last: the last order of each writer.
         overridden: orders up to these numbers were known when a later one was given, by writer.
         beyond_target: whether the sweep was resumed after something had ended it.
-        beyond_limits: whether whoever resumed it so knew its present budget and patience.
+        beyond_limits: the same of its present budget and patience.
 
     Args:
         limits: the extension that gave the sweep its budget or patience; None if none did.

@@ -92,7 +92,7 @@ def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
         '{"n":0}',
         '{"n":0,"t":1e300,"event":"pause"}',
         '{"n":0,"t":1.7e9,"event":"explode"}',
-        '{"n":0,"t":1.7e9,"event":"done","task":99,"attempt":1}',
+        '{"n":0,"t":1.7e9,"event":"done","task":1000000,"attempt":1}',
         '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"seconds":"long"}',
         '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"metrics":[]}',
         '{"n":0,"t":1.7e9,"event":"claim","tasks":[[1]]}',
@@ -187,6 +187,20 @@ def test_a_line_may_have_space_around_it(
     state = SweepState(10, 0, 60.0)
     state.read(journals.new_events(skip=""))
     assert state.tasks[1].outcome.metrics == {"x": 2}
+
+
+def test_of_an_event_about_tasks_of_a_later_extension_the_known_tasks_are_read(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    lines = [
+        '{"n":0,"t":1.7e9,"event":"claim","tasks":[[1,1],[1000,1]]}',
+        '{"n":1,"t":1.7e9,"event":"done","task":1000,"attempt":1,"metrics":{}}',
+        '{"n":2,"t":1.7e9,"event":"released","tasks":[1,1000]}',
+    ]
+    (tmp_path / "eve").mkdir()
+    (tmp_path / "eve" / "events.jsonl").write_text("\n".join(lines) + "\n")
+    assert [event.body for event in new(journals)] == [{"tasks": [[1, 1]]}, {"tasks": [1]}]
+    assert journals.damage == []
 
 
 def test_a_journal_without_its_file_yet_is_empty(
