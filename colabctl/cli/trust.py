@@ -62,7 +62,7 @@ def trust(
     new = approval_of(plan, open_sweep.code(), declared.content(), config, time.time())
     if not as_json:
         before = None if approved else approvals.latest(config.name, plan.sweep, program)
-        _show(plan, new, before if before and before.plan else None, _version(open_sweep.plan))
+        _show(plan, new, before if before and before.plan else None, open_sweep.plan)
     if not approved and (yes or (not as_json and _agreed())):
         approvals.add(new)
         approved = True
@@ -93,8 +93,11 @@ def _version(plan: "Plan") -> str:
     return f"version {number} of the program, added by {extension.member} on {when}"
 
 
-def _show(plan: "Plan", new: "Approval", before: "Approval | None", version: str) -> None:
-    """Print the code, or the changes since the version that was approved `before`."""
+def _show(plan: "Plan", new: "Approval", before: "Approval | None", whole: "Plan") -> None:
+    """Print the code, or the changes since the version that was approved `before`.
+
+    `whole` is the plan with all extensions.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -102,7 +105,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None", version: str
     declared = time.strftime("%Y-%m-%d %H:%M", time.localtime(plan.declared_at))
     print(plain(one_line(f"sweep {plan.sweep}: {plan.program}, {_KINDS[plan.kind]}")))
     print(plain(one_line(f"declared by {plan.declared_by} on {declared}")))
-    if version:
+    if version := _version(whole):
         print(plain(one_line(version)))
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
@@ -114,7 +117,10 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None", version: str
     # Only these two kinds run a notebook's cells; to a program it is a file like any other.
     notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
-        print(plain(f"\n--- sweep.yaml, which gives the parameters of {plan.total} tasks"))
+        more = whole.total - plan.total
+        added = f"; {counted(more, 'task')} of extensions are not in it" if more else ""
+        tasks = counted(plan.total, "task")
+        print(plain(f"\n--- sweep.yaml, which gives the parameters of {tasks}{added}"))
         print(_text("sweep.yaml", new.declaration, notebook))
         for name, data in sorted(new.files.items()):
             text = _text(name, data, notebook, numbered=True)

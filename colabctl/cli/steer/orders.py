@@ -21,8 +21,11 @@ def resume(sweeps: Sweeps, member: Member = None, root: Root = None) -> None:
 
     To set another budget or patience, change the file: `colabctl sweep FILE --extend`.
     """
-    for sweep in _order(sweeps, "resume", member, root):
-        tell(f"{sweep} continues; if it has no workers, start one: {command_line('work', sweep)}")
+    beyond = set[str]()
+    for sweep in _order(sweeps, "resume", member, root, beyond):
+        how = " beyond what had ended it, for good" if sweep in beyond else ""
+        next_step = f"if it has no workers, start one: {command_line('work', sweep)}"
+        tell(f"{sweep} continues{how}; {next_step}")
 
 
 def stop(
@@ -78,12 +81,19 @@ def _dismiss(sweeps: list[str], worker: str, member: str | None, root: Path | No
     )
 
 
-def _order(sweeps: list[str], kind: str, member: str | None, root: Path | None) -> list[str]:
+def _order(
+    sweeps: list[str],
+    kind: str,
+    member: str | None,
+    root: Path | None,
+    beyond: set[str] | None = None,
+) -> list[str]:
     """Record an order for each sweep, none if one cannot be opened.
 
-    Returns the names of the sweeps for which it was recorded, and says why of the others.
+    Returns the names of the sweeps for which it was recorded, and says why of the others. Those
+    that a resume continues beyond what had ended them are added to `beyond`.
     """
-    from colabctl.work.control import order
+    from colabctl.work.control import continues_beyond, order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
@@ -92,6 +102,9 @@ def _order(sweeps: list[str], kind: str, member: str | None, root: Path | None) 
     ordered = []
     for sweep in open_sweeps:
         name = sweep.plan.sweep
+        sweep.ledger.refresh()
+        if beyond is not None and continues_beyond(sweep.ledger.state):
+            beyond.add(name)
         if why := order(sweep, who, kind):
             tell(one_line(f"{name} {why}"))
         else:
