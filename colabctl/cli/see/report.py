@@ -44,14 +44,19 @@ def report(
 
     check_plotly()
     layout, _ = open_project(root)
+
+    def check(file: Path) -> Path:
+        check_inside(file, layout.root)
+        files.check_regular(file)
+        check_name(file)
+        return file
+
     if output is not None:
-        check_name(output)
+        check(output)
     every = (OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps))
     by_name = {each.plan.sweep: each for each in every}
     open_sweeps = list(by_name.values())
-    file = output or usual_file(list(by_name))
-    check_inside(file, layout.root)
-    files.check_regular(file)
+    file = output or check(usual_file(list(by_name)))
     written = write_page(open_sweeps, file, replace=force)
     for each in open_sweeps:
         for sentence in (*each.ledger.damage, *each.tasks.damage()):

@@ -153,7 +153,7 @@ def test_watching_ends_with_the_sweep(project: Project) -> None:
         (b"3", "not an object"),
         (b'{"n": 3, "t": 5e9, "event": "heartbeat"}', "t is not a time"),
         (b'{"n": 3, "t": 1.7e9, "event": "explode"}', "unknown event 'explode'"),
-        (b'{"n": 3, "t": 1.7e9, "event": "done", "task": 99, "attempt": 1}', "no such task"),
+        (b'{"n": 3, "t": 1.7e9, "event": "done", "task": 1000000, "attempt": 1}', "no such task"),
         (b'{"n": 3, "t": 1.7e9, "event": "done", "task": 1}', "attempt is not a number"),
         (b'{"n": 3, "t": 1.7e9, "event": "claim", "tasks": [3]}', "a claim without its attempt"),
         (b'{"n": 3, "t": NaN, "event": "heartbeat"}', "t is not a time"),

@@ -1,6 +1,5 @@
 """Ctrl-C while a sweep is extended: one line says what was added, and nothing half-written stays."""
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,14 @@ EXTEND = "colabctl.declare.extend"
 
 
 def interrupted_after(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that does the same, and then gets the signal of Ctrl-C."""
+    """Return a function that does the same, and is then interrupted as by Ctrl-C.
+
+    A shell starts what runs in the background without that signal.
+    """
 
     def called(*arguments: Any) -> Any:
-        result = function(*arguments)
-        signal.raise_signal(signal.SIGINT)
-        return result
+        function(*arguments)
+        raise KeyboardInterrupt
 
     return called
 
