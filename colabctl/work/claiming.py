@@ -272,7 +272,7 @@ class Claimer:
         live = others + len(self.ledger.newcomers()) + me.jobs
         seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
         batch = batch_size(pace, state.claimable(now), live, seconds, self._pacing.least_batch)
-        batch = min(batch, (self._sweep.plan.patience or {}).get("trials", batch))
+        batch = min(batch, int((self._sweep.plan.patience or {}).get("trials", batch)))
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)
