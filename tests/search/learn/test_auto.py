@@ -59,8 +59,8 @@ def test_without_scipy_it_is_tpe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_gaussian_process_proposes_only_where_it_takes_at_most_a_twentieth_of_a_task() -> None:
     choice = Choice(level_of(space_of(TWO)), "auto")
     assert choice.of({}) == "tpe"  # nothing is known of the tasks
-    assert choice.of(done(20, seconds=19)) == "tpe"  # until proposals were measured
-    assert choice.of(done(20, seconds=21)) == "gp"
+    assert choice.of(done(20, seconds=5.9)) == "tpe"  # until proposals were measured
+    assert choice.of(done(20, seconds=6.1)) == "gp"
     for seconds in (9.0, 0.2, 0.2):  # the first one loads libraries
         choice.measured(seconds)
     assert choice.of(done(20, seconds=4.1)) == "gp"
