@@ -68,7 +68,6 @@ def _choose(state: SweepState, want: int, rng: random.Random, may: Fits) -> list
     """Return at most `want` open tasks that `may` be chosen."""
     if want <= 0:
         return []
-
     first = [index for index in state.first if index in state.open and may(index)]
     if first:
         return _in_turn(state, first)[:want]

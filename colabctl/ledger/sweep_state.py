@@ -368,7 +368,8 @@ class SweepState:
         if self.ends.is_nearly_spent(self, now) and not self.orders.beyond_limits:
             return 0
         lapsed = sum(not self.ends.is_parked(index) for index in self.lapsed(now))
-        return min(len(self.open), self.room + self.ends.again(self.open)) + lapsed
+        free, room = len(self.open), self.room
+        return (free if room >= free else min(free, room + self.ends.again(self.open))) + lapsed
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""
