@@ -180,12 +180,12 @@ class Project:
         ]
 
     def journal(self, sweep: str, *events: dict[str, Any], writer: str = "ana-vm-1") -> Path:
-        """Write a worker's journal: its events, one second apart, starting a minute ago.
+        """Write a worker's journal: its events, one second apart, starting almost a minute ago.
 
         The dates of a journal that is written again are as long, so its events are in their places.
         """
         start = {"event": "start", "member": writer.partition("-")[0], "host": "vm", "lease": 30.0}
-        first = time.time() // 1 - 60
+        first = time.time() // 1 - 57.5
         lines = [
             json.dumps({"n": n, "t": first + n, **event})
             for n, event in enumerate((start, *events))
