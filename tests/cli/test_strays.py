@@ -74,6 +74,7 @@ def test_a_copy_of_a_journal_counts_no_result_twice(declared: Project) -> None:
     assert (status["done"], status["duplicates"], len(status["workers"])) == (1, 0, 1)
 
 
+@pytest.mark.slow  # heartbeats of a minute
 def test_strays_stop_nothing_on_an_eventual_folder(project: Project, say: Say) -> None:
     project.declare("late", SWEEP, TRAIN, COLABCTL_CONSISTENCY="eventual")
     for folder in ("sweeps/late/journal", "sweeps/late/code", "sweeps/late/tasks"):

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.drive import Drive
 from tests.eventual.group import Group, eventually
 from tests.processes import PATIENCE
@@ -59,6 +61,7 @@ def test_workers_of_a_machine_copy_each_file_once_and_tasks_read_none_from_the_d
     assert FILES <= opens < 5 * FILES, opens
 
 
+@pytest.mark.slow  # a copy from a slow mount, twice
 def test_staging_goes_on_once_the_drive_answers_again(drives: Callable[..., Drive]) -> None:
     drive = drives(machines=1, median=0.1, worst=0.5, cost=(0.02, 0.05))
     group = Group(drive, tasks=1)

@@ -355,7 +355,8 @@ def test_names_that_wandb_does_not_allow_are_refused() -> None:
 
 def test_parameters_that_code_suggests_are_refused() -> None:
     with pytest.raises(UserError, match="with method optuna, code suggests the parameters"):
-        exported(replace(sweep_of(), method="optuna"))
+        sweep = sweep_of()
+        exported(replace(sweep, method="optuna", content={**sweep.content, "method": "optuna"}))
 
 
 def test_too_many_sweeps_are_refused_before_they_are_created() -> None:
