@@ -354,8 +354,8 @@ def test_names_that_wandb_does_not_allow_are_refused() -> None:
 
 
 def test_parameters_that_code_suggests_are_refused() -> None:
+    sweep = sweep_of()
     with pytest.raises(UserError, match="with method optuna, code suggests the parameters"):
-        sweep = sweep_of()
         exported(replace(sweep, method="optuna", content={**sweep.content, "method": "optuna"}))
 
 
