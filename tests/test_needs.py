@@ -1,4 +1,4 @@
-"""What tasks need, what each task at a time has on a machine, and how both are told."""
+"""What tasks need, what each task at a time has on a machine, and the words for both."""
 
 from typing import Any
 

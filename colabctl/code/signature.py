@@ -90,7 +90,7 @@ def check_objective(program: str, tree: ast.Module) -> None:
     if definition is not None and (fault := _fault_with_one(name, definition)):
         line, said, error = fault
         raise UserError(
-            f"program: {file}, line {line}: {said} is no objective ({error}); write def "
+            f"program: {file}, line {line}: {said} is not an objective ({error}); write def "
             f"{name}(trial)"
         )
 

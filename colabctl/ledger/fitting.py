@@ -63,7 +63,7 @@ def most_needed(plan: Plan) -> Need:
 
 
 def capacity_of(plan: Plan, machine: Machine, jobs: int) -> Capacity:
-    """Return what each of `jobs` tasks at a time has on a machine; a TPU is no GPU."""
+    """Return what each of `jobs` tasks at a time has on a machine; a TPU does not count."""
     if machine.elsewhere:
         return ANYTHING
     gpus = most_needed(plan).gpu

@@ -4,7 +4,7 @@
 
 Seconds of CPU of whole commands, because a busy machine changes those least. Each repeat declares a
 sweep and extends it. Then workers finish its 100,000 tasks as in tests/bench/finished.py, and it is
-extended twice again: where nobody has read the journals, and after `status` has read them.
+extended twice again: before anyone has read the journals, and after `status` has read them.
 """
 
 import argparse

@@ -20,7 +20,7 @@ def memory_here() -> int:
 def _limits(own: Path, groups: Path) -> Iterator[int]:
     """Yield the limits of this process's cgroup and of those above it.
 
-    Version 2 has one tree, with `max` where there is no limit. Version 1 has a tree for memory,
+    Version 2 has one tree, with `max` for unlimited. Version 1 has a tree for memory,
     with a number beyond any memory. In a container, the tree may begin at its own group, of which
     /proc gives the path outside.
     """

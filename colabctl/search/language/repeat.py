@@ -85,7 +85,7 @@ def _values(fields: Fields, key: str, raw: Any) -> tuple[Any, ...] | None:
 
 
 def _only_one(name: str | None) -> str:
-    """Return why the number 1 is no number of repeats; people mean a seed or fold by it."""
+    """Return why repeats must be more than one; by 1, people mean a seed or fold."""
     what = "is a single run, as without repeat:" if name is None else f"is one run with {name} 0"
     name = name or "seed"
     return (
