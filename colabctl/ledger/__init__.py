@@ -32,7 +32,7 @@ from colabctl.ledger.plan import FORMAT, Kind, Plan, names_apart, read_plan
 from colabctl.ledger.proposals import Proposal
 from colabctl.ledger.state.attempts import params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
-from colabctl.ledger.state.ends import ENDED, is_over, seconds_running
+from colabctl.ledger.state.ends import ENDED, is_over, seconds_running, started
 from colabctl.ledger.state.machine import Accelerator, Machine, read_machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
@@ -98,6 +98,7 @@ __all__ = [
     "reports_of",
     "same_limits",
     "seconds_running",
+    "started",
     "stretches",
     "task_name",
     "versions",

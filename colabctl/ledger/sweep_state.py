@@ -19,7 +19,7 @@ from colabctl.ledger.journals.events import (
 from colabctl.ledger.journals.journal import Read
 from colabctl.ledger.order import in_order
 from colabctl.ledger.state.columns import Columns
-from colabctl.ledger.state.ends import End, EndRules, Ends
+from colabctl.ledger.state.ends import LONGEST_RUN, End, EndRules, Ends
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.excess import Excess
 from colabctl.ledger.state.open_tasks import OpenTasks
@@ -34,7 +34,6 @@ Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 
 _OPEN, _CANCELLED_TASK = TaskState(), TaskState("cancelled")
 _HELD, _CANCELLED = STATUSES.index("held"), STATUSES.index("cancelled")
-_LONGEST_RUN = 1e9  # seconds, which is 30 years; a column cannot hold every float
 
 
 def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
@@ -254,7 +253,7 @@ class SweepState:
         """Set the outcome of a task that an event has finished."""
         columns = self.columns
         columns.statuses[index], columns.outcomes[index] = STATUSES.index(status), number
-        columns.seconds[index] = min(max(0.0, event.body.get("seconds", 0.0)), _LONGEST_RUN)
+        columns.seconds[index] = min(max(0.0, event.body.get("seconds", 0.0)), LONGEST_RUN)
         self.counts[status] += 1
         if status == "done":
             columns.values[index], columns.lacking[index] = self._measure(event.metrics)

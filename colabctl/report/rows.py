@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.ledger import params_of
+from colabctl.ledger import params_of, started
 from colabctl.sweeps import run_folders
-from colabctl.views.cells import started
 from colabctl.views.columns import flat
 from colabctl.views.extensions import version_of
 from colabctl.views.failures import Cause

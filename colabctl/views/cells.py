@@ -8,14 +8,14 @@ column, also in a sweep of a million tasks.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from math import isnan
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import STATUSES, Plan, Stretches, SweepState, TaskFiles, stretches
+from colabctl.ledger import STATUSES, Plan, Stretches, SweepState, TaskFiles, started, stretches
 from colabctl.views import task_status
 from colabctl.views.repeats import configurations, ranked
 
@@ -259,18 +259,6 @@ def _best(plan: Plan, state: SweepState, members: Members) -> tuple[int, float] 
     # A later NaN is neither less nor more than another value, so min and max pass it over.
     best = (min if plan.goal == "minimize" else max)(islice(values, first, None))
     return members[values.index(best)], best
-
-
-def started(state: SweepState, worker: str, held: Sequence[int]) -> Iterator[tuple[int, float]]:
-    """Yield each task that a worker runs, of those that it holds, and since when.
-
-    A task starts when it is claimed. Of a worker with one slot, which claims short tasks ahead, it
-    starts when the one before it has ended.
-    """
-    writer = state.writers[worker]
-    for index in held[: writer.jobs]:
-        since = state.tasks[index].held_since
-        yield index, max(since, writer.freed) if writer.jobs == 1 else since
 
 
 def _forecast(

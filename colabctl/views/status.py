@@ -15,11 +15,12 @@ from colabctl.ledger import (
     is_over,
     long_leases,
     params_of,
+    started,
     task_name,
 )
 from colabctl.views import limits, task_status
 from colabctl.views.best import best, best_configuration, unreported
-from colabctl.views.cells import Cell, Division, divide, progress, started
+from colabctl.views.cells import Cell, Division, divide, progress
 from colabctl.views.columns import flat
 from colabctl.views.extensions import sentences, waits_beyond_end
 from colabctl.views.needs import Unmet, unmet

@@ -102,9 +102,9 @@ def _order(
     ordered = []
     for sweep in open_sweeps:
         name = sweep.plan.sweep
-        sweep.ledger.refresh()
-        if beyond is not None and continues_beyond(sweep.ledger.state):
-            beyond.add(name)
+        if beyond is not None:
+            sweep.ledger.refresh()
+            beyond.update([name] if continues_beyond(sweep.ledger.state) else ())
         if why := order(sweep, who, kind):
             tell(one_line(f"{name} {why}"))
         else:

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +28,7 @@ ENDED: Mapping[End, str] = {
 }
 """What can be said of a sweep that has ended before all its tasks have run."""
 
-_LONGEST = 1e9  # seconds of one attempt, which is 30 years
+LONGEST_RUN = 1e9  # seconds, which is 30 years; a column cannot hold every float
 _OPEN = STATUSES.index("open")
 _COUNTED = (STATUSES.index("done"), STATUSES.index("pruned"))
 
@@ -86,18 +86,26 @@ def is_over(state: "SweepState", now: float) -> bool:
     return state.ended is not None and not runs
 
 
-def seconds_running(state: "SweepState", now: float) -> float:
-    """Return how long the tasks that run at ledger time `now` have run, all together.
+def started(state: "SweepState", worker: str, held: Sequence[int]) -> Iterator[tuple[int, float]]:
+    """Yield each task that a worker runs, of those that it holds, and since when.
 
-    A worker with one slot, which claims short tasks ahead, runs them one after another.
+    A task starts when it is claimed. Of a worker with one slot, which claims short tasks ahead, it
+    starts when the one before it has ended.
     """
+    writer = state.writers[worker]
+    for index in held[: writer.jobs]:
+        since = state.tasks[index].held_since
+        yield index, max(since, writer.freed) if writer.jobs == 1 else since
+
+
+def seconds_running(state: "SweepState", now: float) -> float:
+    """Return how long the tasks that run at ledger time `now` have run, all together."""
     total = 0.0
     for name, held in state.held.items():
-        writer = state.writers[name]
-        if held and writer.lives_at(now):
-            since = sorted(state.tasks[index].held_since for index in held)[: writer.jobs]
-            freed = writer.freed if writer.jobs == 1 else 0.0
-            total += math.fsum(max(0.0, now - max(each, freed)) for each in since)
+        if held and state.lives_at(name, now):
+            ordered = sorted(held, key=lambda index: state.tasks[index].held_since)
+            runs = started(state, name, ordered)
+            total += math.fsum(max(0.0, now - since) for _, since in runs)
     return total
 
 
@@ -126,7 +134,7 @@ class Ends:
 
     def add(self, seconds: float) -> None:
         """Add the time that an attempt took."""
-        self.spent += round(1000 * min(max(0.0, seconds), _LONGEST))
+        self.spent += round(1000 * min(max(0.0, seconds), LONGEST_RUN))
 
     def look_at(self, index: int) -> None:
         """Note that a task has another outcome, or none any more."""
