@@ -206,7 +206,7 @@ def _never_had(layout: "Layout", plan: "Plan") -> Iterator[str]:
     if not plan.needs:
         return
     from colabctl.sweeps import sweeps_in_use
-    from colabctl.views.needs import never_had
+    from colabctl.views.limits.needs import never_had
     from colabctl.work.open_sweep import OpenSweep
 
     machines = set()

@@ -15,7 +15,7 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.faults import FREE_SPACE, describe, does_not_answer, fault_of
 from colabctl.sweeps import differing, journal_folders, plan_of
-from colabctl.views.needs import unmet
+from colabctl.views.limits.needs import unmet
 from colabctl.work.open_sweep import OpenSweep
 
 _SKEWED = 30.0  # seconds

@@ -18,12 +18,13 @@ from colabctl.ledger import (
     started,
     task_name,
 )
-from colabctl.views import limits, task_status
+from colabctl.views import task_status
 from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress
 from colabctl.views.columns import flat
 from colabctl.views.extensions import sentences, waits_beyond_end
-from colabctl.views.needs import Unmet, unmet
+from colabctl.views.limits import ends as limits
+from colabctl.views.limits.needs import Unmet, unmet
 from colabctl.views.pareto import described
 from colabctl.views.repeats import in_words
 from colabctl.views.steering import decisions
@@ -92,7 +93,7 @@ class Status:
             task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
-        needs: What free tasks need and no worker that runs now has; see views/needs.py.
+        needs: What free tasks need and no worker that runs now has; see views/limits/needs.py.
         steering: A sentence for each decision of a member that still shows, such as "paused by ana
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.

@@ -12,15 +12,15 @@ from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
 from colabctl.repeat import Repeat
 from colabctl.search.language import libraries
-from colabctl.search.language.budget import duration, read_budget, read_patience
 from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import read_exclude, read_foreach
+from colabctl.search.language.limits.budget import duration, read_budget, read_patience
+from colabctl.search.language.limits.needs import read_needs
 from colabctl.search.language.links.where import read_where
 from colabctl.search.language.links.zip import read_zip
 from colabctl.search.language.metric import Metric, read_metric, read_metrics
-from colabctl.search.language.needs import read_needs
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems

@@ -1,0 +1,1 @@
+"""What limits a sweep: its budget, its patience, and what its tasks need of a machine."""
